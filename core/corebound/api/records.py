@@ -1,0 +1,231 @@
+"""What crosses a seam between rooms, as frozen dataclasses.
+
+The ledger returns them, the planner, the supervisor, the operator and the displays take them. No behaviour beyond
+simple derived figures, no I/O. Times are aware UTC datetimes of the database's clock, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Phase(StrEnum):
+    """Where a campaign stands."""
+
+    PENDING = "Pending"
+    CALIBRATING = "Calibrating"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will run (until ``trials`` grows)."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
+
+
+class SlotState(StrEnum):
+    """Where a slot stands; the last four are closed."""
+
+    OPEN = "open"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the slot is done with for good."""
+        return self not in (SlotState.OPEN, SlotState.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignRecord:
+    """A campaign as the ledger keeps it."""
+
+    campaign_id: int
+    name: str
+    specification: Mapping[str, Any]
+    """The whole SearchCampaign as loaded, in its JSON form."""
+    study_name: str
+    study_id: int
+    trials: int
+    phase: Phase
+    reason: str | None
+    message: str | None
+    stop_requested: str | None
+    """Why running trials are to be stopped for good; None while the campaign goes on."""
+    retries: int
+    retry_exceptions: bool
+    heartbeat_seconds: float
+    lease_seconds: float
+    threads: int | None
+    workers: int | None
+    cores: float | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotClaim:
+    """A worker's right to run one attempt at a slot; what it writes is fenced by ``attempt``."""
+
+    campaign_id: int
+    slot: int
+    attempt: int
+    trial_id: int | None
+    """The Optuna trial to carry on, None when one is still to be created."""
+    lost_attempts: int
+    has_checkpoint: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRecord:
+    """What a trial needs to go on: opaque bytes that are never unpickled."""
+
+    slot: int
+    attempt: int
+    step: int | None
+    payload: bytes
+    saved_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotProgress:
+    """What a running attempt shows of itself."""
+
+    step: int | None = None
+    steps: int | None = None
+    last_value: float | None = None
+    cpu_seconds: float = 0.0
+    """CPU time of this attempt so far, whole process tree."""
+    reported_ago: float | None = None
+    """Seconds since the objective last reported a step; None before the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerTelemetry:
+    """What a worker measured over its own process tree since its last heartbeat; the totals are since it started."""
+
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    interval_cpu_seconds: float = 0.0
+    interval_wall_seconds: float = 0.0
+    throttled_seconds: float = 0.0
+    threads: int = 0
+    threads_at_work: int = 0
+    most_threads_at_work: int = 0
+    memory_bytes: int = 0
+    voluntary_switches: int = 0
+    involuntary_switches: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """The ledger's answer to a heartbeat."""
+
+    lease_held: bool
+    """False when the slot was given to another worker: stop it and write nothing."""
+    stop_requested: str | None
+    """The campaign's reason to stop running trials for good, if any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotRow:
+    """One slot with its trial, for results, displays and reports."""
+
+    slot: int
+    state: SlotState
+    attempt: int
+    """How many attempts have been started."""
+    lost_attempts: int
+    number: int | None
+    """Optuna's trial number."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[float, ...] | None = None
+    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+    worker: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    last_value: float | None = None
+    last_report_at: datetime | None = None
+    cpu_seconds: float = 0.0
+    """All attempts together."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerRow:
+    """One worker, alive or gone."""
+
+    worker_id: int
+    name: str
+    host: str
+    pid: int
+    threads: int
+    cores: str
+    """The cores it is bound to, e.g. ``0-1``; empty without affinity."""
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+    exit_code: int | None
+    message: str | None
+    telemetry: WorkerTelemetry
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestTrial:
+    """The best feasible trial of a single-objective campaign."""
+
+    slot: int | None
+    number: int
+    value: float
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerSummary:
+    """A campaign in constant size: all that a status line, ``decide`` and the supervisor need."""
+
+    campaign: CampaignRecord
+    now: datetime
+    counts: Mapping[SlotState, int]
+    claimable: int
+    """Open slots plus running ones whose lease has run out."""
+    live_workers: int
+    best: BestTrial | None
+    front_size: int | None
+    """Size of the Pareto front with several objectives."""
+    cpu_seconds: float
+    """CPU time of all workers, trials and overhead together."""
+    worker_seconds: float
+    """Sum over workers of threads x wall time: the core-seconds that were reserved."""
+    throttled_seconds: float
+    mean_trial_seconds: float | None
+    first_claim_at: datetime | None
+    last_close_at: datetime | None
+    failed_first: bool
+    """Whether the first 5 closed slots (or all, if fewer were asked) all failed."""
+    last_error: str | None
+
+    @property
+    def done(self) -> int:
+        """Closed slots."""
+        return sum(count for state, count in self.counts.items() if state.is_closed)
+
+    @property
+    def efficiency(self) -> float | None:
+        """Share of the reserved core-seconds that was CPU time, 0 ... 1."""
+        return self.cpu_seconds / self.worker_seconds if self.worker_seconds else None
