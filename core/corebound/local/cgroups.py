@@ -6,8 +6,8 @@ version 2, both at once (hybrid) and the narrowed view inside a container are re
 wrong: files that are missing, unreadable or strange count as *no limit*, never as an error, since most machines have
 no such groups at all; limits above a container's own namespace cannot be seen from inside.
 
-Source of the formats: the kernel's ``admin-guide/cgroup-v1/``, ``admin-guide/cgroup-v2.rst``, ``scheduler/sched-bwc.rst``
-and proc(5).
+Source of the formats: the kernel's ``admin-guide/cgroup-v1/``, ``admin-guide/cgroup-v2.rst`` and
+``scheduler/sched-bwc.rst``; proc(5).
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def cpu_quota(pid: int | str = "self", *, root: Path = MACHINE) -> CpuQuota:
 def throttled_seconds(pid: int | str = "self", *, root: Path = MACHINE) -> float:
     """CPU-seconds for which the process's group stood still because its quota was used up, since the group exists.
 
-    Each group counts only the limit set on itself, so the largest figure on the way up is taken; adding them would count
-    twice what an ancestor and its descendant were stopped for at the same moment.
+    Each group counts only the limit set on itself, so the largest figure on the way up is taken; adding them would
+    count twice what an ancestor and its descendant were stopped for at the same moment.
     """
     return max((_throttled_of(group) for group in _groups(pid, "cpu", root=root)), default=0.0)
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import PlanError
 from corebound.local.cgroups import MACHINE, cpu_quota, memory_limit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUNDING: Final = 1e-9
 """A quota of 1.5 cores divided from microseconds must not lose a core to floating point."""
@@ -40,7 +42,7 @@ class Machine:
 def this_machine(*, root: Path = MACHINE) -> Machine:
     """Look at affinity, quota, memory and topology of this process, now.
 
-    ``root`` is where ``proc``, ``sys`` and the cgroup mounts are looked up; the affinity mask is always the process's own.
+    ``root`` is where ``proc``, ``sys`` and the cgroup mounts are looked up; the affinity mask is always our own.
     """
     core_ids = tuple(sorted(os.sched_getaffinity(0)))
     quota = cpu_quota(root=root).cores

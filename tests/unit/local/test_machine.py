@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from corebound.api.errors import PlanError
 from corebound.local.machine import Machine, core_sets, physical_cores, this_machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def some_machine(groups: list[tuple[int, ...]], *, quota: float | None = None) -> Machine:

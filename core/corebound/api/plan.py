@@ -1,0 +1,82 @@
+"""What a planner answers: threads, workers and waves on a pool, what they will take and cost, and why.
+
+Pure data that crosses from ``planning`` to the ledger, the supervisor, the operator and the displays. Times are
+seconds, money is ``Decimal`` in ``currency``; what is not known is None, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Equal nodes that a campaign may use; this machine is a pool of one node."""
+
+    name: str
+    cores: float
+    """Usable cores of one node: what is allocatable, not what is printed on the machine."""
+    nodes: int = 1
+    memory_bytes: int | None = None
+    """Memory of one node; None where it is not known, then it limits nothing."""
+    pods: int | None = None
+    """Workers that one node accepts at most; None without such a limit."""
+    core_ids: tuple[int, ...] = ()
+    """This machine's logical CPUs; empty for a pool that is only described."""
+    price_per_hour: Decimal | None = None
+    """Price of one node for one hour."""
+    currency: str = "USD"
+    source: str
+    """A sentence: where these numbers come from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why one choice of the plan is what it is."""
+
+    choice: str
+    """threads, workers, waves, rounds, pool, time or cost."""
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundsOption:
+    """The same campaign with fewer workers, so that the sampler learns more often."""
+
+    rounds: float
+    """Adaptive rounds: trials divided by workers."""
+    workers: int
+    waves: int
+    seconds: float | None
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Threads x workers x waves on a pool."""
+
+    threads: int
+    """Of each worker, and at once its CPU request, limit or number of cores."""
+    workers: int
+    """At once, on all nodes together."""
+    waves: int
+    """How often every worker takes a trial: trials / workers, rounded up."""
+    rounds: float | None
+    """Adaptive rounds of a model-based sampler; None where samples do not depend on results."""
+    pool: Pool
+    nodes: int
+    """Nodes of the pool that the workers need."""
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+    options: tuple[RoundsOption, ...]
+    """Fewer workers and more adaptive rounds; empty where there is nothing to gain."""
+    trial_seconds: float | None
+    seconds: float | None
+    """Expected time from the first claim to the last close."""
+    cost: Decimal | None
+    """Expected price of the nodes for that time."""
+    currency: str

@@ -1,0 +1,188 @@
+"""When a campaign is over, and how: one pure decision over its specification and the ledger's summary.
+
+The local supervisor and the operator ask the same function, so that a campaign ends alike on a laptop and on a cluster.
+A stop that was once requested stays the answer: slots that it closed as skipped must not look like a finished search
+afterwards. What could go wrong: a summary older than the specification (``trials`` has grown, its slots have not); then
+nothing is over yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from corebound.api.records import Phase, SlotState
+from corebound.planning.wording import count_text, duration_text, money_text
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from corebound.api.records import LedgerSummary
+    from corebound.api.spec import CampaignSpec
+
+
+class EndReason(StrEnum):
+    """The reason word of an ending, as it stands in conditions and in the ledger's ``stop_requested``."""
+
+    ALL_TRIALS_CLOSED = "AllTrialsClosed"
+    ALL_TRIALS_FAILED = "AllTrialsFailed"
+    TARGET_REACHED = "TargetReached"
+    STOPPED_BY_OBJECTIVE = "StoppedByObjective"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials"
+    FIRST_TRIALS_FAILED = "FirstTrialsFailed"
+    BUDGET_EXHAUSTED = "BudgetExhausted"
+
+
+_GOOD_STOPS = frozenset({EndReason.TARGET_REACHED, EndReason.STOPPED_BY_OBJECTIVE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What a campaign becomes, and why."""
+
+    phase: Phase
+    """Succeeded or Failed, which are final, or Suspended."""
+    reason: str
+    """One word for machines, usually an :class:`EndReason`."""
+    message: str
+    """A sentence with the numbers."""
+    stops_running: bool
+    """Whether running trials are to be stopped for good, told FAIL with the reason, and open slots skipped.
+
+    False when nothing runs any more, and for Suspended: there running trials write a checkpoint and release
+    their slots.
+    """
+
+
+def campaign_ending(
+    spec: CampaignSpec,
+    summary: LedgerSummary,
+    *,
+    cost_so_far: Decimal | None = None,
+    active_seconds: float | None = None,
+) -> Ending | None:
+    """How the campaign ends now, or None while it goes on.
+
+    Args:
+        spec: the campaign as it is wanted now.
+        summary: the campaign as it is.
+        cost_so_far: what its nodes cost until now, in the budget's currency; None where no price is known.
+        active_seconds: how long it has been running, time suspended left out; None: since its first start.
+    """
+    return (
+        _requested(summary)
+        or _target(spec, summary)
+        or _failures(spec, summary)
+        or _completion(spec, summary)
+        or _deadline(spec, summary, active_seconds)
+        or _budget(spec, cost_so_far)
+    )
+
+
+def _requested(summary: LedgerSummary) -> Ending | None:
+    """The stop that was already asked for: it decides, whatever the slots look like since."""
+    requested = summary.campaign.stop_requested
+    if requested is None:
+        return None
+    word = requested.partition(":")[0].strip()
+    good = word in _GOOD_STOPS or word not in set(EndReason)
+    remembered = summary.campaign.message if summary.campaign.reason == word else None
+    return Ending(
+        phase=Phase.SUCCEEDED if good else Phase.FAILED,
+        reason=word,
+        message=remembered or requested,
+        stops_running=_anything_left(summary),
+    )
+
+
+def _target(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
+    if len(spec.objectives) != 1 or spec.objectives[0].target is None or summary.best is None:
+        return None
+    objective, best = spec.objectives[0], summary.best
+    target = float(spec.objectives[0].target)
+    reached = best.value >= target if objective.direction == "maximize" else best.value <= target
+    if not reached:
+        return None
+    return Ending(
+        phase=Phase.SUCCEEDED,
+        reason=EndReason.TARGET_REACHED,
+        message=f"{objective.metric} = {best.value:g} in trial {best.number} reached the target {target:g}",
+        stops_running=_anything_left(summary),
+    )
+
+
+def _failures(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
+    failed = summary.counts.get(SlotState.FAILED, 0)
+    if failed and failed == summary.done and _all_closed(spec, summary):
+        return _failure(
+            summary, EndReason.ALL_TRIALS_FAILED, f"all {count_text(failed, 'trial')} failed{_last_error(summary)}"
+        )
+    limit = spec.failure_policy.max_failed_trials
+    if limit is not None and failed > limit:
+        text = f"{count_text(failed, 'trial')} failed, failurePolicy.maxFailedTrials is {limit}{_last_error(summary)}"
+        return _failure(summary, EndReason.TOO_MANY_FAILED_TRIALS, text)
+    if summary.failed_first:
+        text = f"the first {count_text(min(5, spec.trials), 'closed trial')} all failed{_last_error(summary)}"
+        return _failure(summary, EndReason.FIRST_TRIALS_FAILED, text)
+    return None
+
+
+def _completion(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
+    if not _all_closed(spec, summary):
+        return None
+    useful = summary.counts.get(SlotState.SUCCEEDED, 0) + summary.counts.get(SlotState.PRUNED, 0)
+    parts = [
+        f"{count} {state.value}"
+        for state in (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED, SlotState.SKIPPED)
+        if (count := summary.counts.get(state, 0))
+    ]
+    text = f"{count_text(summary.done, 'trial')} closed: {', '.join(parts)}"
+    if not useful:
+        return _failure(summary, EndReason.ALL_TRIALS_FAILED, text + _last_error(summary))
+    return Ending(phase=Phase.SUCCEEDED, reason=EndReason.ALL_TRIALS_CLOSED, message=text, stops_running=False)
+
+
+def _deadline(spec: CampaignSpec, summary: LedgerSummary, active_seconds: float | None) -> Ending | None:
+    deadline = spec.active_deadline_seconds
+    if deadline is None:
+        return None
+    started = summary.campaign.started_at
+    if active_seconds is None:
+        active_seconds = (summary.now - started).total_seconds() if started is not None else 0.0
+    if active_seconds < deadline:
+        return None
+    text = f"ran for {duration_text(active_seconds)}, activeDeadlineSeconds is {deadline:g}"
+    return _failure(summary, EndReason.DEADLINE_EXCEEDED, f"{text}; {summary.done} of {spec.trials} trials closed")
+
+
+def _budget(spec: CampaignSpec, cost_so_far: Decimal | None) -> Ending | None:
+    budget = spec.budget
+    if budget is None or cost_so_far is None or cost_so_far < budget.amount:
+        return None
+    return Ending(
+        phase=Phase.SUSPENDED,
+        reason=EndReason.BUDGET_EXHAUSTED,
+        message=(
+            f"cost {money_text(cost_so_far, budget.currency)} of a budget of "
+            f"{money_text(budget.amount, budget.currency)}; raise spec.budget.amount to go on"
+        ),
+        stops_running=False,
+    )
+
+
+def _failure(summary: LedgerSummary, reason: EndReason, message: str) -> Ending:
+    return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=_anything_left(summary))
+
+
+def _last_error(summary: LedgerSummary) -> str:
+    return f"; last error: {summary.last_error}" if summary.last_error else ""
+
+
+def _anything_left(summary: LedgerSummary) -> bool:
+    return any(count for state, count in summary.counts.items() if not state.is_closed)
+
+
+def _all_closed(spec: CampaignSpec, summary: LedgerSummary) -> bool:
+    return summary.done >= spec.trials and not _anything_left(summary)

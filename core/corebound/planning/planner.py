@@ -1,0 +1,376 @@
+"""The plan: threads x workers x waves on a pool, what they take and cost, and the reason for each choice. Pure.
+
+A campaign and a pool go in, a :class:`~corebound.api.plan.Plan` comes out, or a refusal that shows the arithmetic.
+Threads are chosen first (1 unless asked for or calibrated), then as many workers as fit, never more than trials; time
+and cost follow. What could go wrong: a thread count that leaves half a node idle, and so many workers that a
+model-based sampler never sees a result; both are allowed and both are said.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from corebound.api.errors import PlanError
+from corebound.api.plan import Plan, Reason, RoundsOption
+from corebound.planning.cost import node_cost
+from corebound.planning.pools import limits_per_node, packing_text, places, whole_cores
+from corebound.planning.scaling import best_threads, fit_scaling
+from corebound.planning.waves import adaptive_rounds, makespan_seconds, waves, workers_for_rounds
+from corebound.planning.wording import bytes_text, count_text, duration_text, money_text, number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from corebound.api.plan import Pool
+    from corebound.api.spec import CampaignSpec, SearchCampaign
+    from corebound.planning.scaling import Measurement
+
+SAMPLERS_WITHOUT_MODEL: Final = frozenset({"random", "grid", "qmc"})
+SAMPLER_NAMES: Final = {"tpe": "TPE", "gp": "GP", "cmaes": "CMA-ES", "nsga2": "NSGA-II"}
+ROUNDS_TOLERABLE: Final = 5
+ROUNDS_GOOD: Final = 10
+CONNECTIONS_PER_WORKER: Final = 2
+WASTE_WORTH_SAYING: Final = 0.1
+"""Share of a node's cores that may stay idle before another thread count is suggested."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """A number of the plan with the reason for it."""
+
+    number: int
+    reason: str
+
+
+def make_plan(
+    campaign: SearchCampaign,
+    pool: Pool,
+    *,
+    trial_seconds: float | None = None,
+    calibration: Sequence[Measurement] = (),
+    connections: int | None = None,
+) -> Plan:
+    """Plan a campaign on a pool.
+
+    Args:
+        campaign: what to search.
+        pool: where.
+        trial_seconds: wall time of one trial with the planned threads, from finished trials; None where not known.
+        calibration: times of one trial at several thread counts; decides ``threads: auto`` and, without
+            ``trial_seconds``, the expected time.
+        connections: how many connections the database has for workers, two each; None without a limit.
+
+    Raises:
+        PlanError: what is asked for cannot run on this pool; the text holds the arithmetic and what would fit.
+    """
+    spec = campaign.spec
+    _refuse_empty_pool(spec, pool)
+    threads = _threads(spec, pool, calibration)
+    workers = _workers(spec, pool, threads=threads.number, connections=connections)
+    if trial_seconds is None and calibration:
+        trial_seconds = fit_scaling(calibration).seconds(threads.number)
+    figures = _Figures(spec=spec, pool=pool, threads=threads.number, trial_seconds=trial_seconds)
+    rounds = adaptive_rounds(trials=spec.trials, workers=workers.number) if is_model_based(spec) else None
+    options = figures.options(workers.number) if rounds is not None else ()
+    return Plan(
+        threads=threads.number,
+        workers=workers.number,
+        waves=waves(trials=spec.trials, workers=workers.number),
+        rounds=rounds,
+        pool=pool,
+        nodes=figures.nodes(workers.number),
+        reasons=_reasons(figures, threads=threads, workers=workers, rounds=rounds),
+        warnings=_warnings(figures, workers=workers.number, rounds=rounds),
+        options=options,
+        trial_seconds=trial_seconds,
+        seconds=figures.seconds(workers.number),
+        cost=figures.cost(workers.number),
+        currency=pool.currency,
+    )
+
+
+def is_model_based(spec: CampaignSpec) -> bool:
+    """Whether later samples depend on earlier results; a sampler of the user's own is taken to do so."""
+    sampler = spec.search.sampler
+    return sampler.entrypoint is not None or sampler.name not in SAMPLERS_WITHOUT_MODEL
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Figures:
+    """What a number of workers takes and costs, threads being chosen."""
+
+    spec: CampaignSpec
+    pool: Pool
+    threads: int
+    trial_seconds: float | None
+
+    @property
+    def places(self) -> int:
+        return places(self.pool, threads=self.threads, memory_bytes=self.spec.trial.memory)
+
+    def nodes(self, workers: int) -> int:
+        """Nodes that so many workers occupy when each node is filled before the next is used."""
+        return math.ceil(workers / (self.places // self.pool.nodes))
+
+    def seconds(self, workers: int) -> float | None:
+        if self.trial_seconds is None:
+            return None
+        return makespan_seconds(trials=self.spec.trials, workers=workers, trial_seconds=self.trial_seconds)
+
+    def cost(self, workers: int) -> Decimal | None:
+        seconds = self.seconds(workers)
+        if seconds is None or self.pool.price_per_hour is None:
+            return None
+        return node_cost(nodes=self.nodes(workers), seconds=seconds, price_per_hour=self.pool.price_per_hour)
+
+    def options(self, workers: int) -> tuple[RoundsOption, ...]:
+        """Fewer workers for 5 and for 10 adaptive rounds, where that is fewer than planned."""
+        trials = self.spec.trials
+        wanted = {
+            rounds: workers_for_rounds(trials=trials, rounds=rounds)
+            for rounds in (ROUNDS_TOLERABLE, ROUNDS_GOOD)
+            if trials >= rounds
+        }
+        return tuple(
+            RoundsOption(
+                rounds=adaptive_rounds(trials=trials, workers=fewer),
+                workers=fewer,
+                waves=waves(trials=trials, workers=fewer),
+                seconds=self.seconds(fewer),
+                cost=self.cost(fewer),
+            )
+            for fewer in wanted.values()
+            if fewer <= min(workers, self.places)
+        )
+
+
+def _refuse_empty_pool(spec: CampaignSpec, pool: Pool) -> None:
+    """A pool on which not even one worker of one thread has a place."""
+    if whole_cores(pool.cores) < 1:
+        message = (
+            f"{pool.name} has {number_text(pool.cores)} usable cores, a worker needs at least 1 whole core. "
+            f"Raise its CPU quota or affinity, or plan on another pool. ({pool.source})"
+        )
+        raise PlanError(message)
+    if pool.memory_bytes is not None and spec.trial.memory > pool.memory_bytes:
+        message = (
+            f"spec.trial.memory is {bytes_text(spec.trial.memory)}, {pool.name} has {bytes_text(pool.memory_bytes)} a "
+            f"node: not one worker fits. Lower trial.memory or use a larger node."
+        )
+        raise PlanError(message)
+    if pool.pods is not None and pool.pods < 1:
+        message = f"{pool.name} accepts {pool.pods} pods a node: not one worker fits. Raise the node's pod limit."
+        raise PlanError(message)
+
+
+def _threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement]) -> _Choice:
+    whole = whole_cores(pool.cores)
+    if spec.threads == "auto":
+        return _automatic_threads(spec, pool, calibration)
+    threads = int(spec.threads)
+    if threads > whole:
+        message = (
+            f"spec.threads is {threads}, a node of {pool.name} has {number_text(pool.cores)} usable cores ({whole} "
+            f"whole): a worker does not fit. Use at most {whole}; sizes that fill a node: {packing_text(pool.cores)}."
+        )
+        raise PlanError(message)
+    return _Choice(number=threads, reason=f"{threads}: set in spec.threads")
+
+
+def _automatic_threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement]) -> _Choice:
+    if not calibration:
+        return _Choice(number=1, reason="1: most trials per hour while there are trials enough (not calibrated)")
+    scaling = fit_scaling(calibration)
+    cap = spec.trials if spec.parallelism == "auto" else min(spec.trials, int(spec.parallelism))
+    asked = 1 if spec.parallelism == "auto" else cap
+
+    def workers_of(threads: int) -> int:
+        """Workers in use; none where the workers that were asked for would not fit."""
+        fitting = places(pool, threads=threads, memory_bytes=spec.trial.memory)
+        return min(cap, fitting) if fitting >= asked else 0
+
+    threads = best_threads(scaling, places=workers_of, most_threads=whole_cores(pool.cores), trials=spec.trials)
+    return _Choice(
+        number=threads,
+        reason=(
+            f"{threads}: ends first by calibration (a trial takes {duration_text(scaling.seconds(threads))}, "
+            f"{number_text(scaling.speedup(threads))} x the speed of 1 thread)"
+        ),
+    )
+
+
+def _workers(spec: CampaignSpec, pool: Pool, *, threads: int, connections: int | None) -> _Choice:
+    """As many as asked for or as fit, never more than trials."""
+    per_node = limits_per_node(pool, threads=threads, memory_bytes=spec.trial.memory)
+    limits = {name: pool.nodes * count for name, count in per_node.items()}
+    if connections is not None:
+        limits["connections"] = connections // CONNECTIONS_PER_WORKER
+    fitting = min(limits.values())
+    if fitting < 1:
+        message = (
+            f"the database has {connections} connections for workers, one worker needs {CONNECTIONS_PER_WORKER}. "
+            f"Raise max_connections of the server."
+        )
+        raise PlanError(message)
+    explanations = {
+        "cores": f"{number_text(pool.cores)} cores / {threads} a worker{_on_nodes(pool)}",
+        "memory": f"{bytes_text(pool.memory_bytes or 0)} / {bytes_text(spec.trial.memory)} a worker{_on_nodes(pool)}",
+        "pods": f"{pool.pods} pods{_on_nodes(pool)}",
+        "connections": f"{connections} database connections / {CONNECTIONS_PER_WORKER} a worker",
+    }
+    tightest = min(limits, key=lambda name: limits[name])
+    if spec.parallelism == "auto":
+        if spec.trials <= fitting:
+            return _Choice(number=spec.trials, reason=f"{spec.trials}: one for each trial ({fitting} would fit)")
+        return _Choice(number=fitting, reason=f"{fitting}: what fits, limited by {tightest} ({explanations[tightest]})")
+    wanted = min(int(spec.parallelism), spec.trials)
+    if wanted > fitting:
+        raise PlanError(_too_many_workers(wanted, fitting, pool, threads, tightest, explanations[tightest]))
+    if wanted < int(spec.parallelism):
+        return _Choice(
+            number=wanted, reason=f"{wanted}: one for each trial (spec.parallelism {spec.parallelism} is more)"
+        )
+    return _Choice(number=wanted, reason=f"{wanted}: set in spec.parallelism ({fitting} would fit)")
+
+
+def _too_many_workers(wanted: int, fitting: int, pool: Pool, threads: int, tightest: str, explanation: str) -> str:
+    asked = f"{count_text(wanted, 'worker')} x {count_text(threads, 'thread')} = {wanted * threads} cores"
+    remedies = [f"parallelism: {fitting}"]
+    narrower = whole_cores(pool.cores) // math.ceil(wanted / pool.nodes)
+    if tightest == "cores" and narrower >= 1:
+        remedies.append(f"threads: {narrower} ({narrower} x {wanted} = {narrower * wanted})")
+    found = f"{pool.name} has {number_text(pool.cores)} usable cores{_on_nodes(pool)}"
+    times = {1: "once", 2: "twice"}.get(fitting, f"{fitting} times")
+    return (
+        f"{asked}; {found} and holds {count_text(threads, 'thread')} only {times}, limited by {tightest} "
+        f"({explanation}). Use {' or '.join(remedies)}, or parallelism: auto."
+    )
+
+
+def _on_nodes(pool: Pool) -> str:
+    return f" on each of {pool.nodes} nodes" if pool.nodes > 1 else ""
+
+
+def _reasons(figures: _Figures, *, threads: _Choice, workers: _Choice, rounds: float | None) -> tuple[Reason, ...]:
+    """One line for each choice."""
+    spec, pool = figures.spec, figures.pool
+    count = waves(trials=spec.trials, workers=workers.number)
+    found = [
+        Reason(choice="pool", text=_pool_reason(pool)),
+        Reason(choice="threads", text=threads.reason),
+        Reason(choice="workers", text=workers.reason),
+        Reason(choice="waves", text=f"{count}: {spec.trials} trials / {count_text(workers.number, 'worker')}"),
+    ]
+    if rounds is not None:
+        text = f"{number_text(rounds)}: what {_sampler_name(spec)} can learn from, {ROUNDS_GOOD} or more is good"
+        found.append(Reason(choice="rounds", text=text))
+    seconds, cost = figures.seconds(workers.number), figures.cost(workers.number)
+    if seconds is None or figures.trial_seconds is None:
+        found.append(Reason(choice="time", text="not known until a trial has finished"))
+    else:
+        text = f"{duration_text(seconds)}: {count_text(count, 'wave')} x {duration_text(figures.trial_seconds)} a trial"
+        found.append(Reason(choice="time", text=text))
+    found.append(Reason(choice="cost", text=_cost_reason(figures, workers.number, seconds, cost)))
+    return tuple(found)
+
+
+def _pool_reason(pool: Pool) -> str:
+    extent = f"; {pool.nodes} such nodes" if pool.nodes > 1 else ""
+    memory = f"; memory {bytes_text(pool.memory_bytes)}" if pool.memory_bytes is not None else ""
+    pods = f"; at most {pool.pods} pods" if pool.pods is not None else ""
+    return f"{pool.source}{extent}{memory}{pods}"
+
+
+def _cost_reason(figures: _Figures, workers: int, seconds: float | None, cost: Decimal | None) -> str:
+    price = figures.pool.price_per_hour
+    nodes = count_text(figures.nodes(workers), "node")
+    if price is None:
+        return "not known: no price (--price, or pricePerHour in spec.pool)"
+    rate = f"{money_text(price, figures.pool.currency)} an hour"
+    if seconds is None or cost is None:
+        return f"{nodes} x {rate}; the sum is not known until a trial has finished"
+    return f"{money_text(cost, figures.pool.currency)}: {nodes} x {duration_text(seconds)} x {rate}"
+
+
+def _sampler_name(spec: CampaignSpec) -> str:
+    sampler = spec.search.sampler
+    return sampler.entrypoint or SAMPLER_NAMES.get(sampler.name or "", str(sampler.name))
+
+
+def _warnings(figures: _Figures, *, workers: int, rounds: float | None) -> tuple[str, ...]:
+    found = [
+        _few_rounds(figures, workers=workers, rounds=rounds),
+        _idle_for_want_of_trials(figures, workers=workers),
+        _packing_waste(figures),
+        _over_budget(figures, workers=workers),
+    ]
+    return tuple(text for text in found if text)
+
+
+def _few_rounds(figures: _Figures, *, workers: int, rounds: float | None) -> str | None:
+    if rounds is None or rounds >= ROUNDS_TOLERABLE:
+        return None
+    name, trials = _sampler_name(figures.spec), figures.spec.trials
+    if rounds == 1:
+        text = f"one wave: {name} will see no result before its last sample"
+    else:
+        text = (
+            f"{number_text(rounds)} adaptive rounds ({trials} trials / {count_text(workers, 'worker')}): below "
+            f"{ROUNDS_TOLERABLE} {name} is hardly better than random sampling"
+        )
+    fewer = workers_for_rounds(trials=trials, rounds=ROUNDS_TOLERABLE)
+    if trials < ROUNDS_TOLERABLE:
+        return f"{text}; {count_text(trials, 'trial')} cannot make {ROUNDS_TOLERABLE} rounds, ask for more trials"
+    return f"{text}; parallelism: {fewer} gives {ROUNDS_TOLERABLE} rounds"
+
+
+def _idle_for_want_of_trials(figures: _Figures, *, workers: int) -> str | None:
+    """More threads could use cores that have no trial to run."""
+    spec, pool = figures.spec, figures.pool
+    if workers != spec.trials or spec.trials >= figures.places:
+        return None
+    wider = max(
+        (
+            threads
+            for threads in range(figures.threads, whole_cores(pool.cores) + 1)
+            if places(pool, threads=threads, memory_bytes=spec.trial.memory) >= spec.trials
+        ),
+        default=figures.threads,
+    )
+    if wider == figures.threads:
+        return None
+    idle = pool.nodes * pool.cores - workers * figures.threads
+    return (
+        f"{count_text(spec.trials, 'trial')} x {count_text(figures.threads, 'thread')} leave {number_text(idle)} of "
+        f"{number_text(pool.nodes * pool.cores)} cores idle: up to threads: {wider} would fit at once, and is faster "
+        f"if a trial scales that far"
+    )
+
+
+def _packing_waste(figures: _Figures) -> str | None:
+    """A slightly smaller thread count that fits once more on each node."""
+    pool, threads = figures.pool, figures.threads
+    count = whole_cores(pool.cores) // threads
+    idle = pool.cores - count * threads
+    narrower = whole_cores(pool.cores) // (count + 1)
+    if idle < WASTE_WORTH_SAYING * pool.cores or not 1 <= narrower < threads or threads == 1:
+        return None
+    times = {2: "twice"}.get(count + 1, f"{count + 1} times")
+    fits = {1: "once", 2: "twice"}.get(count, f"{count} times")
+    return (
+        f"{count_text(threads, 'thread')} on {number_text(pool.cores)} cores fit {fits} and leave {number_text(idle)} "
+        f"idle: {narrower} packs {times}"
+    )
+
+
+def _over_budget(figures: _Figures, *, workers: int) -> str | None:
+    budget, cost = figures.spec.budget, figures.cost(workers)
+    if budget is None or cost is None or cost <= budget.amount:
+        return None
+    return (
+        f"the expected cost {money_text(cost, figures.pool.currency)} is above the budget of "
+        f"{money_text(budget.amount, budget.currency)}: the campaign will be suspended when that is spent"
+    )
