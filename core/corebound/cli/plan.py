@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from corebound.api.plan import Pool
@@ -92,7 +93,7 @@ def plan(
 
 
 def _refuse_contradictions(
-    described: dict[str, object], *, cores: float | None, here: bool, trial_seconds: float | None
+    described: Mapping[str, object], *, cores: float | None, here: bool, trial_seconds: float | None
 ) -> None:
     """Flags that only mean something together, or not together."""
     from math import isfinite

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import PlanError
-from corebound.api.plan import Plan, Reason, RoundsOption
-from corebound.planning.cost import node_cost
+from corebound.api.plan import Plan, Reason
+from corebound.planning.advice import warnings_of
+from corebound.planning.figures import ROUNDS_GOOD, Figures, is_model_based, sampler_name
 from corebound.planning.pools import limits_per_node, packing_text, places, whole_cores
 from corebound.planning.scaling import best_threads, fit_scaling
-from corebound.planning.waves import adaptive_rounds, makespan_seconds, waves, workers_for_rounds
+from corebound.planning.waves import adaptive_rounds, waves
 from corebound.planning.wording import bytes_text, count_text, duration_text, money_text, number_text
 
 if TYPE_CHECKING:
@@ -28,13 +29,7 @@ if TYPE_CHECKING:
     from corebound.api.spec import CampaignSpec, SearchCampaign
     from corebound.planning.scaling import Measurement
 
-SAMPLERS_WITHOUT_MODEL: Final = frozenset({"random", "grid", "qmc"})
-SAMPLER_NAMES: Final = {"tpe": "TPE", "gp": "GP", "cmaes": "CMA-ES", "nsga2": "NSGA-II"}
-ROUNDS_TOLERABLE: Final = 5
-ROUNDS_GOOD: Final = 10
 CONNECTIONS_PER_WORKER: Final = 2
-WASTE_WORTH_SAYING: Final = 0.1
-"""Share of a node's cores that may stay idle before another thread count is suggested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +67,7 @@ def make_plan(
     workers = _workers(spec, pool, threads=threads.number, connections=connections)
     if trial_seconds is None and calibration:
         trial_seconds = fit_scaling(calibration).seconds(threads.number)
-    figures = _Figures(spec=spec, pool=pool, threads=threads.number, trial_seconds=trial_seconds)
+    figures = Figures(spec=spec, pool=pool, threads=threads.number, trial_seconds=trial_seconds)
     rounds = adaptive_rounds(trials=spec.trials, workers=workers.number) if is_model_based(spec) else None
     options = figures.options(workers.number) if rounds is not None else ()
     return Plan(
@@ -83,68 +78,13 @@ def make_plan(
         pool=pool,
         nodes=figures.nodes(workers.number),
         reasons=_reasons(figures, threads=threads, workers=workers, rounds=rounds),
-        warnings=_warnings(figures, workers=workers.number, rounds=rounds),
+        warnings=warnings_of(figures, workers=workers.number, rounds=rounds),
         options=options,
         trial_seconds=trial_seconds,
         seconds=figures.seconds(workers.number),
         cost=figures.cost(workers.number),
         currency=pool.currency,
     )
-
-
-def is_model_based(spec: CampaignSpec) -> bool:
-    """Whether later samples depend on earlier results; a sampler of the user's own is taken to do so."""
-    sampler = spec.search.sampler
-    return sampler.entrypoint is not None or sampler.name not in SAMPLERS_WITHOUT_MODEL
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Figures:
-    """What a number of workers takes and costs, threads being chosen."""
-
-    spec: CampaignSpec
-    pool: Pool
-    threads: int
-    trial_seconds: float | None
-
-    @property
-    def places(self) -> int:
-        return places(self.pool, threads=self.threads, memory_bytes=self.spec.trial.memory)
-
-    def nodes(self, workers: int) -> int:
-        """Nodes that so many workers occupy when each node is filled before the next is used."""
-        return math.ceil(workers / (self.places // self.pool.nodes))
-
-    def seconds(self, workers: int) -> float | None:
-        if self.trial_seconds is None:
-            return None
-        return makespan_seconds(trials=self.spec.trials, workers=workers, trial_seconds=self.trial_seconds)
-
-    def cost(self, workers: int) -> Decimal | None:
-        seconds = self.seconds(workers)
-        if seconds is None or self.pool.price_per_hour is None:
-            return None
-        return node_cost(nodes=self.nodes(workers), seconds=seconds, price_per_hour=self.pool.price_per_hour)
-
-    def options(self, workers: int) -> tuple[RoundsOption, ...]:
-        """Fewer workers for 5 and for 10 adaptive rounds, where that is fewer than planned."""
-        trials = self.spec.trials
-        wanted = {
-            rounds: workers_for_rounds(trials=trials, rounds=rounds)
-            for rounds in (ROUNDS_TOLERABLE, ROUNDS_GOOD)
-            if trials >= rounds
-        }
-        return tuple(
-            RoundsOption(
-                rounds=adaptive_rounds(trials=trials, workers=fewer),
-                workers=fewer,
-                waves=waves(trials=trials, workers=fewer),
-                seconds=self.seconds(fewer),
-                cost=self.cost(fewer),
-            )
-            for fewer in wanted.values()
-            if fewer <= min(workers, self.places)
-        )
 
 
 def _refuse_empty_pool(spec: CampaignSpec, pool: Pool) -> None:
@@ -254,7 +194,7 @@ def _on_nodes(pool: Pool) -> str:
     return f" on each of {pool.nodes} nodes" if pool.nodes > 1 else ""
 
 
-def _reasons(figures: _Figures, *, threads: _Choice, workers: _Choice, rounds: float | None) -> tuple[Reason, ...]:
+def _reasons(figures: Figures, *, threads: _Choice, workers: _Choice, rounds: float | None) -> tuple[Reason, ...]:
     """One line for each choice."""
     spec, pool = figures.spec, figures.pool
     count = waves(trials=spec.trials, workers=workers.number)
@@ -265,7 +205,7 @@ def _reasons(figures: _Figures, *, threads: _Choice, workers: _Choice, rounds: f
         Reason(choice="waves", text=f"{count}: {spec.trials} trials / {count_text(workers.number, 'worker')}"),
     ]
     if rounds is not None:
-        text = f"{number_text(rounds)}: what {_sampler_name(spec)} can learn from, {ROUNDS_GOOD} or more is good"
+        text = f"{number_text(rounds)}: what {sampler_name(spec)} can learn from, {ROUNDS_GOOD} or more is good"
         found.append(Reason(choice="rounds", text=text))
     seconds, cost = figures.seconds(workers.number), figures.cost(workers.number)
     if seconds is None or figures.trial_seconds is None:
@@ -284,7 +224,7 @@ def _pool_reason(pool: Pool) -> str:
     return f"{pool.source}{extent}{memory}{pods}"
 
 
-def _cost_reason(figures: _Figures, workers: int, seconds: float | None, cost: Decimal | None) -> str:
+def _cost_reason(figures: Figures, workers: int, seconds: float | None, cost: Decimal | None) -> str:
     price = figures.pool.price_per_hour
     nodes = count_text(figures.nodes(workers), "node")
     if price is None:
@@ -293,84 +233,3 @@ def _cost_reason(figures: _Figures, workers: int, seconds: float | None, cost: D
     if seconds is None or cost is None:
         return f"{nodes} x {rate}; the sum is not known until a trial has finished"
     return f"{money_text(cost, figures.pool.currency)}: {nodes} x {duration_text(seconds)} x {rate}"
-
-
-def _sampler_name(spec: CampaignSpec) -> str:
-    sampler = spec.search.sampler
-    return sampler.entrypoint or SAMPLER_NAMES.get(sampler.name or "", str(sampler.name))
-
-
-def _warnings(figures: _Figures, *, workers: int, rounds: float | None) -> tuple[str, ...]:
-    found = [
-        _few_rounds(figures, workers=workers, rounds=rounds),
-        _idle_for_want_of_trials(figures, workers=workers),
-        _packing_waste(figures),
-        _over_budget(figures, workers=workers),
-    ]
-    return tuple(text for text in found if text)
-
-
-def _few_rounds(figures: _Figures, *, workers: int, rounds: float | None) -> str | None:
-    if rounds is None or rounds >= ROUNDS_TOLERABLE:
-        return None
-    name, trials = _sampler_name(figures.spec), figures.spec.trials
-    if rounds == 1:
-        text = f"one wave: {name} will see no result before its last sample"
-    else:
-        text = (
-            f"{number_text(rounds)} adaptive rounds ({trials} trials / {count_text(workers, 'worker')}): below "
-            f"{ROUNDS_TOLERABLE} {name} is hardly better than random sampling"
-        )
-    fewer = workers_for_rounds(trials=trials, rounds=ROUNDS_TOLERABLE)
-    if trials < ROUNDS_TOLERABLE:
-        return f"{text}; {count_text(trials, 'trial')} cannot make {ROUNDS_TOLERABLE} rounds, ask for more trials"
-    return f"{text}; parallelism: {fewer} gives {ROUNDS_TOLERABLE} rounds"
-
-
-def _idle_for_want_of_trials(figures: _Figures, *, workers: int) -> str | None:
-    """More threads could use cores that have no trial to run."""
-    spec, pool = figures.spec, figures.pool
-    if workers != spec.trials or spec.trials >= figures.places:
-        return None
-    wider = max(
-        (
-            threads
-            for threads in range(figures.threads, whole_cores(pool.cores) + 1)
-            if places(pool, threads=threads, memory_bytes=spec.trial.memory) >= spec.trials
-        ),
-        default=figures.threads,
-    )
-    if wider == figures.threads:
-        return None
-    idle = pool.nodes * pool.cores - workers * figures.threads
-    return (
-        f"{count_text(spec.trials, 'trial')} x {count_text(figures.threads, 'thread')} leave {number_text(idle)} of "
-        f"{number_text(pool.nodes * pool.cores)} cores idle: up to threads: {wider} would fit at once, and is faster "
-        f"if a trial scales that far"
-    )
-
-
-def _packing_waste(figures: _Figures) -> str | None:
-    """A slightly smaller thread count that fits once more on each node."""
-    pool, threads = figures.pool, figures.threads
-    count = whole_cores(pool.cores) // threads
-    idle = pool.cores - count * threads
-    narrower = whole_cores(pool.cores) // (count + 1)
-    if idle < WASTE_WORTH_SAYING * pool.cores or not 1 <= narrower < threads or threads == 1:
-        return None
-    times = {2: "twice"}.get(count + 1, f"{count + 1} times")
-    fits = {1: "once", 2: "twice"}.get(count, f"{count} times")
-    return (
-        f"{count_text(threads, 'thread')} on {number_text(pool.cores)} cores fit {fits} and leave {number_text(idle)} "
-        f"idle: {narrower} packs {times}"
-    )
-
-
-def _over_budget(figures: _Figures, *, workers: int) -> str | None:
-    budget, cost = figures.spec.budget, figures.cost(workers)
-    if budget is None or cost is None or cost <= budget.amount:
-        return None
-    return (
-        f"the expected cost {money_text(cost, figures.pool.currency)} is above the budget of "
-        f"{money_text(budget.amount, budget.currency)}: the campaign will be suspended when that is spent"
-    )

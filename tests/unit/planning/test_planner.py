@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from corebound.api.errors import PlanError
 from corebound.api.plan import Plan, Pool
-from corebound.planning.planner import is_model_based, make_plan
+from corebound.planning.figures import is_model_based
+from corebound.planning.planner import make_plan
 from corebound.planning.scaling import Measurement
 
 MakeCampaign = Callable[..., SearchCampaign]
