@@ -1,0 +1,1 @@
+"""The campaign: its specification, and what crosses the seams between rooms. Pure."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.spec import SearchCampaign
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from corebound.api.spec import SearchCampaign
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corebound.api.records import BestTrial, CampaignRecord, LedgerSummary, Phase, SlotState
+from corebound.api.spec import SearchCampaign
 from corebound.planning.ending import EndReason, campaign_ending
 
 MakeCampaign = Callable[..., SearchCampaign]

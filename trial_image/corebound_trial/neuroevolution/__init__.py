@@ -1,0 +1,1 @@
+"""Neuro-evolution in batched torch; no I/O."""

@@ -1,0 +1,1 @@
+"""The three kinds of trial behind one protocol."""

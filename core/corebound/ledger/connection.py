@@ -1,0 +1,118 @@
+"""The way to the database: one driver, checked connections, and who is writing.
+
+Every transaction that writes for an attempt begins by naming its slot and attempt, so that a reconnect keeps the
+identity. What could go wrong: an unreachable server, a wrong password (never repeated in a message), an attempt that was
+superseded; each becomes an error of the one tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from corebound.api.errors import FencedError, StorageError, StorageUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.records import SlotClaim
+
+FENCED: Final = "CB001"
+"""SQLSTATE of a write by a superseded attempt."""
+
+CONNECT_OPTIONS: Final = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s",
+}
+
+
+class Identity:
+    """Who writes: nobody, or one attempt at one slot."""
+
+    def __init__(self) -> None:
+        self.claim: SlotClaim | None = None
+
+
+def database_url(text: str) -> sqlalchemy.URL:
+    """``text`` with the driver spelled out. Raises :class:`StorageError` for what is no PostgreSQL address."""
+    try:
+        url = sqlalchemy.make_url(text)
+    except ArgumentError as error:
+        raise StorageError("the storage is no URL, expected postgresql://user:password@host:port/database") from error
+    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
+        raise StorageError(f"found a {url.drivername} storage, expected postgresql://user:password@host:port/database")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def make_engine(
+    text: str, *, connections: int, application: str, identity: Identity | None = None
+) -> sqlalchemy.Engine:
+    """An engine of at most ``connections`` connections whose transactions carry ``identity``."""
+    engine = sqlalchemy.create_engine(database_url(text), **engine_options(connections, application))
+    if identity is not None:
+        carry_identity(engine, identity)
+    return engine
+
+
+def engine_options(connections: int, application: str) -> dict[str, Any]:
+    """Keywords of ``create_engine``, also for Optuna's storage."""
+    return {
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "pool_timeout": 60,
+        "connect_args": {**CONNECT_OPTIONS, "application_name": application},
+    }
+
+
+def carry_identity(engine: sqlalchemy.Engine, identity: Identity) -> None:
+    """Name the writer at the beginning of every transaction of ``engine``."""
+
+    @event.listens_for(engine, "begin")
+    def _name_writer(connection: sqlalchemy.Connection) -> None:
+        claim = identity.claim
+        if claim is not None:
+            connection.exec_driver_sql(
+                "SELECT set_config('corebound.slot', %s, true), set_config('corebound.attempt', %s, true)",
+                (f"{claim.campaign_id}/{claim.slot}", str(claim.attempt)),
+            )
+
+
+@contextlib.contextmanager
+def storage_errors(engine: sqlalchemy.Engine | None = None) -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise translated(error, engine) from error
+
+
+def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> StorageError | FencedError:
+    """The error of our tree that says what the driver said; never with a password."""
+    said = str(error.orig).strip().split("\n")[0]
+    state = getattr(error.orig, "sqlstate", None)
+    if state == FENCED:
+        return FencedError(said)
+    where = engine.url.render_as_string(hide_password=True) if engine is not None else "the database"
+    if is_passing(error):
+        return StorageUnreachableError(f"{where} does not answer: {said}; is it running, and is the address right?")
+    return StorageError(f"{where} refused: {said}")
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether trying again may help: a lost connection, a server that starts or stops, a deadlock, a lock time-out."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state[:2] == "28" or state[:2] == "3D":
+        return False
+    if state[:2] in ("08", "40", "57", "53") or state == "55P03" or state == "25P03":
+        return True
+    return error.connection_invalidated or (not state and isinstance(error, sqlalchemy.exc.OperationalError))
