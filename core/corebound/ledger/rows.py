@@ -1,0 +1,81 @@
+"""Slots with their trials as rows for people: six queries whatever the number of trials."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from corebound.api.records import SlotRow, SlotState
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+_SLOTS = text("""
+    SELECT s.slot, s.state, s.attempt, s.lost_attempts, s.trial_id, t.number, s.error, w.name AS worker, l.step, l.steps,
+           l.last_value, l.last_report_at, s.cpu_seconds + coalesce(l.cpu_seconds, 0) AS cpu_seconds,
+           s.started_at, s.finished_at
+    FROM corebound_slots s
+    LEFT JOIN corebound_leases l USING (campaign_id, slot)
+    LEFT JOIN corebound_workers w USING (worker_id)
+    LEFT JOIN trials t ON t.trial_id = s.trial_id
+    WHERE s.campaign_id = :campaign ORDER BY s.slot
+""")
+
+
+def slot_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotRow]:
+    """All slots of a campaign in order."""
+    slots = connection.execute(_SLOTS, {"campaign": campaign_id}).mappings().all()
+    params: dict[int, dict[str, Any]] = defaultdict(dict)
+    for trial, name, value, distribution in _of_trials(
+        connection, "SELECT x.trial_id, param_name, param_value, distribution_json FROM trial_params x", campaign_id
+    ):
+        params[trial][name] = external_value(value, distribution)
+    values: dict[int, dict[int, float]] = defaultdict(dict)
+    for trial, objective, value, kind in _of_trials(
+        connection, "SELECT x.trial_id, objective, value, value_type::text FROM trial_values x", campaign_id
+    ):
+        values[trial][objective] = stored_value(value, kind)
+    attributes: dict[int, dict[str, Any]] = defaultdict(dict)
+    for trial, key, value in _of_trials(
+        connection, "SELECT x.trial_id, key, value_json FROM trial_user_attributes x", campaign_id
+    ):
+        attributes[trial][key] = json.loads(value)
+    constraints: dict[int, dict[str, float]] = defaultdict(dict)
+    for trial, key, value in _of_trials(
+        connection, "SELECT x.trial_id, key, value_json FROM trial_system_attributes x", campaign_id
+    ):
+        if key.startswith("constraints:"):
+            constraints[trial][key.removeprefix("constraints:")] = json.loads(value)
+    return [
+        SlotRow(
+            **{name: row[name] for name in row if name not in ("trial_id", "state")},
+            state=SlotState(row["state"]),
+            params=params.get(row["trial_id"], {}),
+            values=tuple(value for _, value in sorted(values[row["trial_id"]].items())) or None,
+            user_attrs=attributes.get(row["trial_id"], {}),
+            constraints=constraints.get(row["trial_id"], {}),
+        )
+        for row in slots
+    ]
+
+
+def external_value(value: float, distribution: str) -> Any:
+    """A parameter as users know it: Optuna stores numbers, and the index of a choice."""
+    described = json.loads(distribution)
+    attributes = described["attributes"]
+    if "choices" in attributes:
+        return attributes["choices"][int(value)]
+    return int(value) if described["name"].startswith("Int") else value
+
+
+def stored_value(value: float | None, kind: str) -> float:
+    """Optuna keeps infinities in a column of their own."""
+    return {"INF_POS": float("inf"), "INF_NEG": float("-inf")}.get(kind, value if value is not None else float("nan"))
+
+
+def _of_trials(connection: sqlalchemy.Connection, select: str, campaign_id: int) -> list[Any]:
+    statement = text(f"{select} JOIN corebound_slots s ON s.trial_id = x.trial_id AND s.campaign_id = :campaign")
+    return list(connection.execute(statement, {"campaign": campaign_id}).all())

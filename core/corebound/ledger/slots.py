@@ -1,0 +1,291 @@
+"""Slots and leases: who may run which attempt, and how each attempt ends.
+
+A claim raises the slot's attempt, which fences every earlier writer, and gives a lease that heartbeats renew. The
+state of the Optuna trial decides how a slot is closed, so a crash between ``tell`` and ``close`` is repaired by the next
+claim. What could go wrong: a worker that was thought dead calls any of these (FencedError, nothing written), or the answer
+to a commit is lost (closing the same attempt again gives the same state).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+from corebound.api.errors import FencedError
+from corebound.api.records import SlotClaim, SlotState
+from corebound.ledger.connection import storage_errors
+from corebound.ledger.rows import slot_rows
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+    from corebound.api.records import SlotRow
+
+LONGEST_ERROR: Final = 20_000
+_STATE_OF_TRIAL: Final = {"COMPLETE": SlotState.SUCCEEDED, "PRUNED": SlotState.PRUNED, "FAIL": SlotState.FAILED}
+
+_CANDIDATE: Final = text("""
+    SELECT s.slot, s.state, s.attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries, c.lease_seconds
+    FROM corebound_campaigns c
+    JOIN corebound_slots s ON s.campaign_id = c.campaign_id AND s.state IN ('open', 'running')
+    LEFT JOIN corebound_leases l ON l.campaign_id = s.campaign_id AND l.slot = s.slot
+    LEFT JOIN trials t ON t.trial_id = s.trial_id
+    WHERE c.campaign_id = :campaign AND c.stop_requested IS NULL AND c.phase IN ('Pending', 'Calibrating', 'Running')
+      AND (s.state = 'open' OR l.slot IS NULL OR (
+          l.expires_at < clock_timestamp()
+          AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => c.lease_seconds)))
+    ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+""")
+_TAKE: Final = text("""
+    WITH taken AS (
+        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, lost_attempts = :lost, error = NULL,
+               started_at = coalesce(started_at, clock_timestamp())
+        WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt
+    ), lease AS (
+        INSERT INTO corebound_leases (campaign_id, slot, attempt, worker_id, expires_at)
+        SELECT :campaign, :slot, attempt, :worker, clock_timestamp() + make_interval(secs => :lease) FROM taken
+        ON CONFLICT (campaign_id, slot) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id,
+            expires_at = excluded.expires_at, step = NULL, steps = NULL, last_value = NULL, last_report_at = NULL,
+            cpu_seconds = 0
+    )
+    SELECT attempt, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot) FROM taken
+""")
+_CLOSE: Final = text("""
+    WITH gone AS (DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot = :slot),
+    dropped AS (DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot)
+    UPDATE corebound_slots SET state = :state, closed_attempt = attempt, error = :error,
+           cpu_seconds = cpu_seconds + :cpu, finished_at = clock_timestamp()
+    WHERE campaign_id = :campaign AND slot = :slot
+""")
+_REOPEN: Final = text("""
+    WITH gone AS (DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot = :slot)
+    UPDATE corebound_slots SET state = 'open', error = :error, lost_attempts = :lost,
+           attempt = attempt + 1, cpu_seconds = cpu_seconds + :cpu, trial_id = CASE WHEN :fresh THEN NULL ELSE trial_id END
+    WHERE campaign_id = :campaign AND slot = :slot
+""")
+# What the dead attempt wrote after its checkpoint would bend the carried-on trial's curve; parameters stay.
+_TAKE_BACK: Final = (
+    "DELETE FROM trial_intermediate_values WHERE trial_id = :trial AND trial_intermediate_value_id > :last",
+    "DELETE FROM trial_user_attributes WHERE trial_id = :trial",
+    "DELETE FROM trial_system_attributes WHERE trial_id = :trial AND corebound_is_progress(key)",
+    "INSERT INTO trial_user_attributes (trial_id, key, value_json) "
+    "SELECT :trial, key, value FROM jsonb_each_text(cast(:user AS jsonb))",
+    "INSERT INTO trial_system_attributes (trial_id, key, value_json) "
+    "SELECT :trial, key, value FROM jsonb_each_text(cast(:system AS jsonb))",
+)
+
+
+class Slots:
+    """The door to slots and leases."""
+
+    def __init__(self, engine: sqlalchemy.Engine) -> None:
+        self._engine = engine
+
+    def claim(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
+        """The lowest slot that is open or whose lease has run out; None when nothing can be claimed now."""
+        with storage_errors(self._engine):
+            while True:
+                with self._engine.begin() as connection:
+                    row = connection.execute(_CANDIDATE, {"campaign": campaign_id}).mappings().one_or_none()
+                    if row is None:
+                        return None
+                    claim = self._take(connection, campaign_id, worker_id, row)
+                    if claim is not None:
+                        return claim
+
+    def _take(self, connection: sqlalchemy.Connection, campaign_id: int, worker_id: int, row: Any) -> SlotClaim | None:
+        """Claim the locked slot, or close it when there is nothing left to run in it (None)."""
+        expired = row["state"] == "running"
+        lost = row["lost_attempts"] + expired
+        last = SlotClaim(
+            campaign_id=campaign_id, slot=row["slot"], attempt=row["attempt"], trial_id=row["trial_id"],
+            lost_attempts=lost, has_checkpoint=False,
+        )  # fmt: skip
+        if row["trial_state"] in _STATE_OF_TRIAL:
+            state = _STATE_OF_TRIAL[row["trial_state"]]
+            told = "the trial was told before its worker was lost" if state is SlotState.FAILED else None
+            self._close(connection, last, state, error=told, cpu_seconds=0.0)
+            return None
+        if expired and lost > row["retries"]:
+            error = f"lost {lost} times: its worker died or lost the database for longer than a lease"
+            self._tell_failed(connection, last)
+            self._close(connection, last, SlotState.FAILED, error=error, cpu_seconds=0.0)
+            return None
+        taken = connection.execute(
+            _TAKE,
+            {
+                "campaign": campaign_id,
+                "slot": row["slot"],
+                "worker": worker_id,
+                "lease": row["lease_seconds"],
+                "lost": lost,
+            },
+        ).one()
+        claim = SlotClaim(
+            campaign_id=campaign_id, slot=row["slot"], attempt=taken[0], trial_id=row["trial_id"],
+            lost_attempts=lost, has_checkpoint=taken[1],
+        )  # fmt: skip
+        if claim.trial_id is not None:
+            self._take_back(connection, claim)
+        return claim
+
+    def close(self, claim: SlotClaim, *, cpu_seconds: float, error: str | None = None) -> SlotState:
+        """Close the slot as its trial's state says (a trial that still runs is told FAIL)."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = self._hold(connection, claim)
+            if row["closed_attempt"] == claim.attempt:
+                return SlotState(row["state"])
+            state = _STATE_OF_TRIAL.get(row["trial_state"] or "")
+            if state is None:
+                self._tell_failed(connection, claim)
+                state = SlotState.FAILED
+            self._close(connection, claim, state, error=error, cpu_seconds=cpu_seconds)
+            return state
+
+    def release(self, claim: SlotClaim, *, cpu_seconds: float = 0.0) -> None:
+        """Open the slot again, not counted as lost: the worker was asked to stop."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = self._hold(connection, claim)
+            self._reopen(connection, claim, lost=row["lost_attempts"], error=None, cpu_seconds=cpu_seconds)
+
+    def lose(self, claim: SlotClaim, *, error: str, cpu_seconds: float = 0.0) -> SlotState:
+        """An attempt that ended by no fault of the objective's own: carried on while retries remain, else failed."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = self._hold(connection, claim)
+            lost = row["lost_attempts"] + 1
+            if row["trial_state"] in _STATE_OF_TRIAL or lost > row["retries"]:
+                state = _STATE_OF_TRIAL.get(row["trial_state"] or "", SlotState.FAILED)
+                if row["trial_state"] not in _STATE_OF_TRIAL:
+                    self._tell_failed(connection, claim)
+                    error = f"lost {lost} times, the last: {error}"
+                kept = error if state is SlotState.FAILED else None
+                self._close(connection, claim, state, error=kept, cpu_seconds=cpu_seconds)
+                return state
+            self._reopen(connection, claim, lost=lost, error=error, cpu_seconds=cpu_seconds)
+            return SlotState.OPEN
+
+    def retry(self, claim: SlotClaim, *, error: str, cpu_seconds: float = 0.0) -> SlotState:
+        """A trial that raised, under ``retryExceptions``: told FAIL, and a new trial while retries remain."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = self._hold(connection, claim)
+            lost = row["lost_attempts"] + 1
+            if row["trial_state"] not in _STATE_OF_TRIAL:
+                self._tell_failed(connection, claim)
+            if lost > row["retries"]:
+                self._close(connection, claim, SlotState.FAILED, error=error, cpu_seconds=cpu_seconds)
+                return SlotState.FAILED
+            self._reopen(connection, claim, lost=lost, error=error, cpu_seconds=cpu_seconds, fresh=True)
+            return SlotState.OPEN
+
+    def skip(self, claim: SlotClaim, *, reason: str, cpu_seconds: float = 0.0) -> None:
+        """A running trial of a campaign that has ended: told FAIL with the reason."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = self._hold(connection, claim)
+            if row["closed_attempt"] == claim.attempt:
+                return
+            state = _STATE_OF_TRIAL.get(row["trial_state"] or "", SlotState.SKIPPED)
+            if state is SlotState.SKIPPED:
+                self._tell_failed(connection, claim)
+            self._close(connection, claim, state, error=reason, cpu_seconds=cpu_seconds)
+
+    def rows(self, campaign_id: int) -> list[SlotRow]:
+        """All slots with their trials."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            return slot_rows(connection, campaign_id)
+
+    def _hold(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> Any:
+        """Lock the slot; FencedError unless this attempt is its newest."""
+        statement = text("""
+            SELECT s.state, s.attempt, s.closed_attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries
+            FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id) LEFT JOIN trials t ON t.trial_id = s.trial_id
+            WHERE s.campaign_id = :campaign AND s.slot = :slot FOR UPDATE OF s
+        """)
+        row = (
+            connection.execute(statement, {"campaign": claim.campaign_id, "slot": claim.slot}).mappings().one_or_none()
+        )
+        if row is None or row["attempt"] != claim.attempt:
+            found = "gone" if row is None else f"at attempt {row['attempt']}"
+            raise FencedError(
+                f"slot {claim.slot} is {found}, this worker's attempt was {claim.attempt}; it writes nothing"
+            )
+        return row
+
+    def _close(
+        self,
+        connection: sqlalchemy.Connection,
+        claim: SlotClaim,
+        state: SlotState,
+        *,
+        error: str | None,
+        cpu_seconds: float,
+    ) -> None:
+        connection.execute(
+            _CLOSE,
+            {
+                "campaign": claim.campaign_id,
+                "slot": claim.slot,
+                "state": state.value,
+                "error": cleaned(error),
+                "cpu": cpu_seconds,
+            },
+        )
+
+    def _reopen(
+        self,
+        connection: sqlalchemy.Connection,
+        claim: SlotClaim,
+        *,
+        lost: int,
+        error: str | None,
+        cpu_seconds: float,
+        fresh: bool = False,
+    ) -> None:
+        """Give the slot back. The attempt rises, so that what the ended attempt may still send is refused."""
+        connection.execute(
+            _REOPEN,
+            {
+                "campaign": claim.campaign_id,
+                "slot": claim.slot,
+                "error": cleaned(error),
+                "lost": lost,
+                "cpu": cpu_seconds,
+                "fresh": fresh,
+            },
+        )
+
+    def _tell_failed(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
+        _write_as(connection, claim)
+        connection.execute(
+            text("""
+                UPDATE trials SET state = 'FAIL', datetime_complete = timezone('utc', clock_timestamp())
+                WHERE state IN ('RUNNING', 'WAITING') AND trial_id =
+                    (SELECT trial_id FROM corebound_slots WHERE campaign_id = :campaign AND slot = :slot)
+            """),
+            {"campaign": claim.campaign_id, "slot": claim.slot},
+        )
+
+    def _take_back(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
+        """Take the trial back to its checkpoint, or to its parameters when it has none."""
+        _write_as(connection, claim)
+        statement = text("""
+            SELECT last_intermediate_id, user_attributes::text, system_attributes::text FROM corebound_checkpoints
+            WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
+        """)
+        row = connection.execute(statement, {"campaign": claim.campaign_id, "slot": claim.slot}).one_or_none()
+        last, user, system = row or (0, "{}", "{}")
+        for sql in _TAKE_BACK:
+            values = {"trial": claim.trial_id, "last": last, "user": user, "system": system}
+            connection.execute(text(sql), {name: value for name, value in values.items() if f":{name}" in sql})
+
+
+def _write_as(connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
+    connection.execute(
+        text("SELECT set_config('corebound.slot', :slot, true), set_config('corebound.attempt', :attempt, true)"),
+        {"slot": f"{claim.campaign_id}/{claim.slot}", "attempt": str(claim.attempt)},
+    )
+
+
+def cleaned(error: str | None) -> str | None:
+    """What PostgreSQL can keep of an error: no NUL, not endless."""
+    return None if error is None else error.replace("\x00", "")[:LONGEST_ERROR]
