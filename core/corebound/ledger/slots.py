@@ -39,7 +39,7 @@ _CANDIDATE: Final = text("""
 """)
 _TAKE: Final = text("""
     WITH taken AS (
-        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, lost_attempts = :lost, error = NULL,
+        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1, lost_attempts = :lost, error = NULL,
                started_at = coalesce(started_at, clock_timestamp())
         WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt
     ), lease AS (
@@ -198,7 +198,8 @@ class Slots:
         """Lock the slot; FencedError unless this attempt is its newest."""
         statement = text("""
             SELECT s.state, s.attempt, s.closed_attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries
-            FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id) LEFT JOIN trials t ON t.trial_id = s.trial_id
+            FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
+            LEFT JOIN trials t ON t.trial_id = s.trial_id
             WHERE s.campaign_id = :campaign AND s.slot = :slot FOR UPDATE OF s
         """)
         row = (

@@ -28,6 +28,7 @@ CREATE TABLE corebound_slots (
     state text NOT NULL DEFAULT 'open',
     attempt integer NOT NULL DEFAULT 0,
     closed_attempt integer,
+    starts integer NOT NULL DEFAULT 0,
     lost_attempts integer NOT NULL DEFAULT 0,
     trial_id integer,
     error text,

@@ -1,0 +1,256 @@
+"""Campaigns: their study, their slots, who supervises them, and how they end.
+
+What could go wrong: two supervisors of one campaign (an advisory lock refuses the second), a crash between making the
+study and the slots (the next call finds the study and goes on), a name that is taken (the caller archives it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+from corebound.api.errors import CampaignConflictError, UnknownCampaignError
+from corebound.api.records import CampaignRecord, Phase
+from corebound.ledger.connection import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import sqlalchemy
+    from optuna.storages import BaseStorage
+
+HEARTBEAT_SECONDS: Final = 10.0
+LEASES_PER_HEARTBEAT: Final = 4.0
+_SUPERVISED: Final = 0x73757065
+
+
+class Campaigns:
+    """The door to campaigns."""
+
+    def __init__(self, engine: sqlalchemy.Engine, storage: Callable[[], BaseStorage]) -> None:
+        self._engine = engine
+        self._storage = storage
+
+    def create(
+        self,
+        *,
+        name: str,
+        specification: Mapping[str, Any],
+        trials: int,
+        directions: Sequence[str],
+        metric_names: Sequence[str],
+        retries: int,
+        retry_exceptions: bool,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> CampaignRecord:
+        """The campaign with its study and N open slots."""
+        import optuna
+
+        study = optuna.create_study(
+            storage=self._storage(), study_name=name, directions=list(directions), load_if_exists=True
+        )
+        study.set_metric_names(list(metric_names))
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(
+                text("""
+                    INSERT INTO corebound_campaigns (name, specification, study_name, study_id, trials, retries,
+                        retry_exceptions, heartbeat_seconds, lease_seconds)
+                    VALUES (:name, cast(:specification AS jsonb), :name, :study, :trials, :retries, :retry_exceptions,
+                        :heartbeat, :lease)
+                """),
+                {
+                    "name": name,
+                    "specification": json.dumps(specification),
+                    "study": study._study_id,
+                    "trials": trials,
+                    "retries": retries,
+                    "retry_exceptions": retry_exceptions,
+                    "heartbeat": heartbeat_seconds,
+                    "lease": heartbeat_seconds * LEASES_PER_HEARTBEAT,
+                },
+            )
+            record = _read(connection, name=name)
+            _add_slots(connection, record, 0)
+        return record
+
+    def find(self, name: str) -> CampaignRecord | None:
+        """The campaign of that name, if any."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            rows = _records(connection, "WHERE name = :name", {"name": name})
+            return rows[0] if rows else None
+
+    def get(self, name: str) -> CampaignRecord:
+        """The campaign of that name. Raises :class:`UnknownCampaignError` with the names there are."""
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(record.name for record in self.all()) or "none"
+            raise UnknownCampaignError(f"no campaign {name!r} in this ledger; there are: {names}")
+        return found
+
+    def all(self) -> list[CampaignRecord]:
+        """All campaigns, oldest first."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            return _records(connection, "ORDER BY campaign_id", {})
+
+    def archive(self, name: str) -> str:
+        """Rename the campaign and its study to ``NAME@1`` (2, 3 ...); returns the new name."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            taken = set(connection.execute(text("SELECT study_name FROM studies")).scalars())
+            kept = next(f"{name}@{index}" for index in range(1, 10**6) if f"{name}@{index}" not in taken)
+            connection.execute(
+                text("UPDATE studies SET study_name = :kept WHERE study_name = :name"), {"kept": kept, "name": name}
+            )
+            connection.execute(
+                text("UPDATE corebound_campaigns SET name = :kept, study_name = :kept WHERE name = :name"),
+                {"kept": kept, "name": name},
+            )
+        return kept
+
+    def update(self, campaign_id: int, *, specification: Mapping[str, Any], trials: int) -> None:
+        """Take over a changed specification; more trials add open slots and set a finished campaign going again."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            before = _read(connection, campaign_id=campaign_id)
+            connection.execute(
+                text("""
+                    UPDATE corebound_campaigns SET specification = cast(:specification AS jsonb), trials = :trials
+                    WHERE campaign_id = :campaign
+                """),
+                {"campaign": campaign_id, "specification": json.dumps(specification), "trials": trials},
+            )
+            _add_slots(connection, _read(connection, campaign_id=campaign_id), before.trials)
+
+    def begin(self, campaign_id: int, *, threads: int, workers: int) -> None:
+        """The campaign runs (again) with this plan; every lease of earlier workers has ended."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(
+                text("""
+                    UPDATE corebound_campaigns SET phase = 'Running', reason = NULL, message = NULL, stop_requested = NULL,
+                        finished_at = NULL, threads = :threads, workers = :workers,
+                        started_at = coalesce(started_at, clock_timestamp())
+                    WHERE campaign_id = :campaign
+                """),
+                {"campaign": campaign_id, "threads": threads, "workers": workers},
+            )
+            # Only the holder of `supervise` comes here: earlier workers are gone, or fenced when they wake.
+            connection.execute(
+                text("""
+                    UPDATE corebound_slots s SET state = 'open', attempt = s.attempt + 1 FROM corebound_leases l
+                    WHERE s.campaign_id = :campaign AND s.state = 'running'
+                      AND l.campaign_id = s.campaign_id AND l.slot = s.slot
+                """),
+                {"campaign": campaign_id},
+            )
+            connection.execute(
+                text("""
+                    UPDATE corebound_workers SET ended_at = seen_at, message = 'gone without a word'
+                    WHERE campaign_id = :campaign AND ended_at IS NULL
+                """),
+                {"campaign": campaign_id},
+            )
+
+    def request_stop(self, campaign_id: int, reason: str) -> None:
+        """Running trials are to be stopped for good; the first reason is kept."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(
+                text("""
+                    UPDATE corebound_campaigns SET stop_requested = coalesce(stop_requested, :reason)
+                    WHERE campaign_id = :campaign
+                """),
+                {"campaign": campaign_id, "reason": reason},
+            )
+
+    def finish(self, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:
+        """Set the phase; a final one skips every slot that is still open or running."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            if phase.is_final:
+                _fail_running_trials(connection, campaign_id)
+                connection.execute(
+                    text("""
+                        UPDATE corebound_slots SET state = 'skipped', error = :message, attempt = attempt + 1,
+                            finished_at = clock_timestamp()
+                        WHERE campaign_id = :campaign AND state IN ('open', 'running')
+                    """),
+                    {"campaign": campaign_id, "message": message},
+                )
+            connection.execute(
+                text("""
+                    UPDATE corebound_campaigns SET phase = :phase, reason = :reason, message = :message,
+                        finished_at = CASE WHEN :final THEN clock_timestamp() END
+                    WHERE campaign_id = :campaign
+                """),
+                {
+                    "campaign": campaign_id,
+                    "phase": phase.value,
+                    "reason": reason,
+                    "message": message,
+                    "final": phase.is_final,
+                },
+            )
+
+    @contextlib.contextmanager
+    def supervise(self, name: str) -> Iterator[None]:
+        """Be the only supervisor of that campaign. Raises :class:`CampaignConflictError` when another one is at it."""
+        with storage_errors(self._engine):
+            connection = self._engine.connect()
+            values = {"kind": _SUPERVISED, "name": name}
+            got = connection.execute(text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))"), values).scalar()
+            connection.commit()
+        try:
+            if not got:
+                raise CampaignConflictError(
+                    f"campaign {name!r} is being run by another corebound; see it with: corebound watch {name}"
+                )
+            yield
+        finally:
+            with contextlib.suppress(Exception):
+                connection.execute(text("SELECT pg_advisory_unlock(:kind, hashtext(:name))"), values)
+                connection.commit()
+            with contextlib.suppress(Exception):
+                connection.close()
+
+
+def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:
+    """Tell FAIL what is still RUNNING, each as the holder of its slot: there is no way around the fence."""
+    rows = connection.execute(
+        text("""
+            SELECT s.slot, s.attempt, s.trial_id FROM corebound_slots s JOIN trials t ON t.trial_id = s.trial_id
+            WHERE s.campaign_id = :campaign AND s.state IN ('open', 'running') AND t.state = 'RUNNING' FOR UPDATE OF s
+        """),
+        {"campaign": campaign_id},
+    ).all()
+    for slot, attempt, trial_id in rows:
+        connection.execute(
+            text("SELECT set_config('corebound.slot', :slot, true), set_config('corebound.attempt', :attempt, true)"),
+            {"slot": f"{campaign_id}/{slot}", "attempt": str(attempt)},
+        )
+        connection.execute(
+            text("""
+                UPDATE trials SET state = 'FAIL', datetime_complete = timezone('utc', clock_timestamp())
+                WHERE trial_id = :trial
+            """),
+            {"trial": trial_id},
+        )
+
+
+def _add_slots(connection: sqlalchemy.Connection, record: CampaignRecord, first: int) -> None:
+    connection.execute(
+        text("""
+            INSERT INTO corebound_slots (campaign_id, slot)
+            SELECT :campaign, slot FROM generate_series(cast(:first AS integer), :trials - 1) AS slot
+            ON CONFLICT DO NOTHING
+        """),
+        {"campaign": record.campaign_id, "first": first, "trials": record.trials},
+    )
+
+
+def _read(connection: sqlalchemy.Connection, **by: Any) -> CampaignRecord:
+    [(column, _)] = by.items()
+    return _records(connection, f"WHERE {column} = :{column}", by)[0]
+
+
+def _records(connection: sqlalchemy.Connection, where: str, values: Mapping[str, Any]) -> list[CampaignRecord]:
+    rows = connection.execute(text(f"SELECT * FROM corebound_campaigns {where}"), values).mappings()  # noqa: S608 - constants
+    return [CampaignRecord(**{**row, "phase": Phase(row["phase"])}) for row in rows]

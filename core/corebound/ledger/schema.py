@@ -1,0 +1,102 @@
+"""Optuna's schema and ours, made once and never by workers.
+
+What could go wrong: many programs start at once (an advisory lock lets one through), or the database holds a version
+that this program does not know (said, nothing touched).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, text
+
+from corebound.api.errors import SchemaMismatchError
+from corebound.ledger.connection import engine_options, make_engine, storage_errors
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+LEDGER_REVISION: Final = "0001"
+OPTUNA_REVISION: Final = "v3.2.0.a"
+_LOCK: Final = 0x636F7265
+
+
+def prepare_database(url: str) -> None:
+    """Create or upgrade both schemas; safe to call from many programs at once. Raises :class:`SchemaMismatchError`."""
+    engine = make_engine(url, connections=2, application="corebound-prepare")
+    try:
+        with storage_errors(engine), engine.connect() as lock:
+            lock.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            lock.commit()
+            try:
+                found = _revisions(lock)
+                if found == (OPTUNA_REVISION, LEDGER_REVISION):
+                    return
+                _refuse_newer(found)
+                if found[0] is None:
+                    _create_optuna_schema(url)
+                with engine.begin() as connection:
+                    _upgrade(connection)
+            finally:
+                lock.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                lock.commit()
+    finally:
+        engine.dispose()
+
+
+def check_schema(engine: sqlalchemy.Engine) -> None:
+    """Raise :class:`SchemaMismatchError` unless both schemas are the ones this program knows."""
+    with storage_errors(engine), engine.connect() as connection:
+        found = _revisions(connection)
+    if found != (OPTUNA_REVISION, LEDGER_REVISION):
+        raise _mismatch(found)
+
+
+def _revisions(connection: sqlalchemy.Connection) -> tuple[str | None, str | None]:
+    tables = set(inspect(connection).get_table_names())
+
+    def revision(table: str) -> str | None:
+        if table not in tables:
+            return None
+        found: str | None = connection.execute(text(f"SELECT version_num FROM {table}")).scalar()  # noqa: S608 - two constants
+        return found
+
+    found = revision("alembic_version"), revision("corebound_alembic_version")
+    connection.rollback()
+    return found
+
+
+def _refuse_newer(found: tuple[str | None, str | None]) -> None:
+    if found[0] not in (None, OPTUNA_REVISION) or found[1] not in (None, LEDGER_REVISION):
+        raise _mismatch(found)
+
+
+def _mismatch(found: tuple[str | None, str | None]) -> SchemaMismatchError:
+    return SchemaMismatchError(
+        f"the database holds Optuna's schema {found[0] or 'not at all'} and ledger {found[1] or 'not at all'}, this "
+        f"program knows {OPTUNA_REVISION} and {LEDGER_REVISION}: use the version of Corebound that wrote it, or another "
+        "database"
+    )
+
+
+def _create_optuna_schema(url: str) -> None:
+    from optuna.storages import RDBStorage
+
+    from corebound.ledger.connection import database_url
+
+    storage = RDBStorage(
+        database_url(url).render_as_string(hide_password=False), engine_kwargs=engine_options(2, "corebound-prepare")
+    )
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def _upgrade(connection: sqlalchemy.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
