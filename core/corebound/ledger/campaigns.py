@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
 
@@ -40,7 +40,7 @@ class Campaigns:
         name: str,
         specification: Mapping[str, Any],
         trials: int,
-        directions: Sequence[str],
+        directions: Sequence[Literal["minimize", "maximize"]],
         metric_names: Sequence[str],
         retries: int,
         retry_exceptions: bool,

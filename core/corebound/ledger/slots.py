@@ -39,7 +39,8 @@ _CANDIDATE: Final = text("""
 """)
 _TAKE: Final = text("""
     WITH taken AS (
-        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1, lost_attempts = :lost, error = NULL,
+        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1,
+               lost_attempts = :lost, error = NULL,
                started_at = coalesce(started_at, clock_timestamp())
         WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt
     ), lease AS (

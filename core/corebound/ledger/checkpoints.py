@@ -1,0 +1,76 @@
+"""Checkpoints: opaque bytes, the newest two of each slot, with a mark of what Optuna held at that moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from corebound.api.errors import FencedError
+from corebound.api.records import CheckpointRecord
+from corebound.ledger.connection import storage_errors
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+    from corebound.api.records import SlotClaim
+
+_SAVE: Final = text("""
+    WITH fence AS (
+        SELECT trial_id FROM corebound_slots
+        WHERE campaign_id = :campaign AND slot = :slot AND attempt = :attempt AND state = 'running' FOR SHARE
+    ), old AS (
+        DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot AND EXISTS (SELECT 1 FROM fence)
+          AND checkpoint_id NOT IN (SELECT max(checkpoint_id) FROM corebound_checkpoints
+                                    WHERE campaign_id = :campaign AND slot = :slot)
+    )
+    INSERT INTO corebound_checkpoints (campaign_id, slot, attempt, step, payload, last_intermediate_id, user_attributes,
+        system_attributes)
+    SELECT :campaign, :slot, :attempt, :step, :payload,
+        coalesce((SELECT max(trial_intermediate_value_id) FROM trial_intermediate_values i
+                  WHERE i.trial_id = fence.trial_id), 0),
+        coalesce((SELECT jsonb_object_agg(key, value_json) FROM trial_user_attributes u
+                  WHERE u.trial_id = fence.trial_id), '{}'),
+        coalesce((SELECT jsonb_object_agg(key, value_json) FROM trial_system_attributes s
+                  WHERE s.trial_id = fence.trial_id AND corebound_is_progress(key)), '{}')
+    FROM fence RETURNING checkpoint_id
+""")
+
+
+class Checkpoints:
+    """The door to checkpoints."""
+
+    def __init__(self, engine: sqlalchemy.Engine) -> None:
+        self._engine = engine
+
+    def save(self, claim: SlotClaim, payload: bytes, *, step: int | None) -> None:
+        """Keep ``payload``. Raises :class:`FencedError` for a superseded attempt."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            saved = connection.execute(
+                _SAVE,
+                {
+                    "campaign": claim.campaign_id,
+                    "slot": claim.slot,
+                    "attempt": claim.attempt,
+                    "step": step,
+                    "payload": payload,
+                },
+            ).one_or_none()
+        if saved is None:
+            raise FencedError(f"slot {claim.slot} was given to another attempt; this checkpoint is not kept")
+
+    def load(self, claim: SlotClaim) -> CheckpointRecord | None:
+        """The newest checkpoint of the claimed slot."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            row = (
+                connection.execute(
+                    text("""
+                        SELECT slot, attempt, step, payload, saved_at FROM corebound_checkpoints
+                        WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
+                    """),
+                    {"campaign": claim.campaign_id, "slot": claim.slot},
+                )
+                .mappings()
+                .one_or_none()
+            )
+        return None if row is None else CheckpointRecord(**{**row, "payload": bytes(row["payload"])})

@@ -1,0 +1,57 @@
+"""The door to the database: campaigns, slots, workers, checkpoints and summaries over one small pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from corebound.ledger.campaigns import Campaigns
+from corebound.ledger.checkpoints import Checkpoints
+from corebound.ledger.connection import database_url, make_engine
+from corebound.ledger.schema import check_schema
+from corebound.ledger.slots import Slots
+from corebound.ledger.summaries import Summaries
+from corebound.ledger.workers import Workers
+
+if TYPE_CHECKING:
+    import sqlalchemy
+    from optuna.storages import BaseStorage
+
+
+class Ledger:
+    """Made by :func:`open_ledger`; close it when done."""
+
+    def __init__(self, engine: sqlalchemy.Engine, url: str) -> None:
+        self._engine = engine
+        self._url = url
+        self.campaigns = Campaigns(engine, self._storage)
+        self.slots = Slots(engine)
+        self.workers = Workers(engine)
+        self.checkpoints = Checkpoints(engine)
+        self.summaries = Summaries(engine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def optuna_url(self) -> str:
+        """The address for Optuna's own tools; holds the password of an external server, print it on request only."""
+        return database_url(self._url).render_as_string(hide_password=False)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+    def _storage(self) -> BaseStorage:
+        from corebound.ledger.storage import CampaignStorage
+
+        return CampaignStorage(self._url, application="corebound-study")
+
+
+def open_ledger(url: str, *, application: str, connections: int = 1) -> Ledger:
+    """The ledger at ``url``. Raises :class:`StorageError` and its kin, never with a password in the text."""
+    engine = make_engine(url, connections=connections, application=application)
+    check_schema(engine)
+    return Ledger(engine, url)

@@ -1,0 +1,117 @@
+"""Workers and their heartbeats: telemetry and the renewal of the lease in one statement."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from corebound.api.records import Beat, SlotProgress, WorkerRow, WorkerTelemetry
+from corebound.ledger.connection import storage_errors
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+    from corebound.api.records import SlotClaim
+
+_BEAT: Final = text("""
+    WITH worker AS (
+        UPDATE corebound_workers SET seen_at = clock_timestamp(), telemetry = cast(:telemetry AS jsonb)
+        WHERE worker_id = :worker
+    ), sample AS (
+        INSERT INTO corebound_worker_samples (worker_id, at, telemetry)
+        VALUES (:worker, clock_timestamp(), cast(:telemetry AS jsonb))
+    ), renewed AS (
+        UPDATE corebound_leases l SET expires_at = clock_timestamp() + make_interval(secs => c.lease_seconds),
+            step = :step, steps = :steps, last_value = :value, cpu_seconds = :cpu,
+            last_report_at = clock_timestamp() - make_interval(secs => :ago)
+        FROM corebound_campaigns c
+        WHERE l.campaign_id = :campaign AND l.slot = :slot AND l.attempt = :attempt AND c.campaign_id = l.campaign_id
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT 1 FROM renewed),
+           (SELECT stop_requested FROM corebound_campaigns
+            WHERE campaign_id = (SELECT campaign_id FROM corebound_workers WHERE worker_id = :worker))
+""")
+
+
+class Workers:
+    """The door to workers."""
+
+    def __init__(self, engine: sqlalchemy.Engine) -> None:
+        self._engine = engine
+
+    def register(self, campaign_id: int, *, name: str, host: str, pid: int, threads: int, cores: str) -> int:
+        """A worker has started; returns its id."""
+        values = {"campaign": campaign_id, "name": name, "host": host, "pid": pid, "threads": threads, "cores": cores}
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            worker_id: int = connection.execute(
+                text("""
+                    INSERT INTO corebound_workers (campaign_id, name, host, pid, threads, cores)
+                    VALUES (:campaign, :name, :host, :pid, :threads, :cores) RETURNING worker_id
+                """),
+                values,
+            ).scalar_one()
+        return worker_id
+
+    def beat(
+        self,
+        worker_id: int,
+        telemetry: WorkerTelemetry,
+        *,
+        claim: SlotClaim | None = None,
+        progress: SlotProgress | None = None,
+    ) -> Beat:
+        """Keep what was measured and renew the lease of ``claim``, in one statement."""
+        progress = progress or SlotProgress()
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            held, stop = connection.execute(
+                _BEAT,
+                {
+                    "worker": worker_id,
+                    "telemetry": json.dumps(asdict(telemetry)),
+                    "campaign": claim.campaign_id if claim else -1,
+                    "slot": claim.slot if claim else -1,
+                    "attempt": claim.attempt if claim else -1,
+                    "step": progress.step,
+                    "steps": progress.steps,
+                    "value": progress.last_value,
+                    "cpu": progress.cpu_seconds,
+                    "ago": progress.reported_ago,
+                },
+            ).one()
+        return Beat(lease_held=held or claim is None, stop_requested=stop)
+
+    def end(self, worker_id: int, *, exit_code: int, message: str | None, telemetry: WorkerTelemetry) -> None:
+        """A worker goes, with its exit code and last line."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(
+                text("""
+                    UPDATE corebound_workers SET seen_at = clock_timestamp(), ended_at = clock_timestamp(),
+                        exit_code = :code, message = :message, telemetry = cast(:telemetry AS jsonb)
+                    WHERE worker_id = :worker
+                """),
+                {
+                    "worker": worker_id,
+                    "code": exit_code,
+                    "message": message,
+                    "telemetry": json.dumps(asdict(telemetry)),
+                },
+            )
+
+    def rows(self, campaign_id: int) -> list[WorkerRow]:
+        """All workers of the campaign, oldest first."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            rows = connection.execute(
+                text("SELECT * FROM corebound_workers WHERE campaign_id = :campaign ORDER BY worker_id"),
+                {"campaign": campaign_id},
+            ).mappings()
+            return [
+                WorkerRow(
+                    **{name: row[name] for name in row if name not in ("campaign_id", "telemetry")},
+                    telemetry=WorkerTelemetry(**row["telemetry"]),
+                )
+                for row in rows
+            ]
