@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
@@ -52,7 +53,10 @@ class Campaigns:
         study = optuna.create_study(
             storage=self._storage(), study_name=name, directions=list(directions), load_if_exists=True
         )
-        study.set_metric_names(list(metric_names))
+        with warnings.catch_warnings():
+            # Optuna calls its metric names experimental; dashboards show them all the same.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(list(metric_names))
         with storage_errors(self._engine), self._engine.begin() as connection:
             connection.execute(
                 text("""

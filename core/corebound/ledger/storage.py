@@ -156,8 +156,8 @@ class CampaignStorage(_CachedStorage):
             if bound is not None:
                 return bound
             for trial_id in candidates:
-                if super(CampaignStorage, self).set_trial_state_values(trial_id, TrialState.RUNNING):
-                    return trial_id
+                if _CachedStorage.set_trial_state_values(self, trial_id, TrialState.RUNNING):
+                    return int(trial_id)
             template = FrozenTrial(
                 number=-1,
                 state=TrialState.RUNNING,
@@ -171,9 +171,9 @@ class CampaignStorage(_CachedStorage):
                 intermediate_values={},
                 trial_id=-1,
             )
-            return super(CampaignStorage, self).create_new_trial(study_id, template)
+            return int(_CachedStorage.create_new_trial(self, study_id, template))
 
-        return self.patiently(create)
+        return int(self.patiently(create))
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """``call`` again and again while the database is away, for the grace."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _COUNTS: Final = text("""
-    SELECT s.state, count(*) AS count, count(*) FILTER (WHERE s.state = 'open' OR l.expires_at < clock_timestamp()) AS claimable,
+    SELECT s.state, count(*) AS count,
+           count(*) FILTER (WHERE s.state = 'open' OR l.expires_at < clock_timestamp()) AS claimable,
            min(s.started_at) AS first_claim, max(s.finished_at) AS last_close,
            avg(extract(epoch FROM s.finished_at - s.started_at)) FILTER (WHERE s.state IN ('succeeded', 'pruned')) AS seconds
     FROM corebound_slots s LEFT JOIN corebound_leases l USING (campaign_id, slot)
@@ -35,7 +36,7 @@ _FEASIBLE: Final = """
 _BEST: Final = f"""
     SELECT t.trial_id, t.number, s.slot, v.value, v.value_type::text {_FEASIBLE} AND v.objective = 0
     ORDER BY CASE v.value_type::text WHEN 'INF_POS' THEN 'Infinity'::float WHEN 'INF_NEG' THEN '-Infinity'::float
-             ELSE v.value END %s, t.number LIMIT 1
+             ELSE v.value END {{direction}}, t.number LIMIT 1
 """
 _LAST_ERROR: Final = text("""
     SELECT error FROM corebound_slots WHERE campaign_id = :campaign AND state = 'failed' ORDER BY finished_at DESC LIMIT 1
@@ -90,7 +91,7 @@ class Summaries:
 
 def _best(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, maximize: bool) -> BestTrial | None:
     direction = "DESC" if maximize else "ASC"
-    row = connection.execute(text(_BEST % direction), {"study": campaign.study_id}).one_or_none()
+    row = connection.execute(text(_BEST.replace("{direction}", direction)), {"study": campaign.study_id}).one_or_none()
     if row is None:
         return None
     params: dict[str, Any] = {

@@ -10,4 +10,6 @@ down_revision = None
 
 def upgrade() -> None:
     """Create everything."""
-    op.get_bind().exec_driver_sql((Path(__file__).parent / "r0001_first.sql").read_text(encoding="utf-8"))
+    sql = (Path(__file__).parent / "r0001_first.sql").read_text(encoding="utf-8")
+    # Through the bare driver: SQLAlchemy would look for parameters behind every per cent sign.
+    op.get_bind().connection.cursor().execute(sql)
