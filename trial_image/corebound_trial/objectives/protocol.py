@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from corebound_trial.objectives.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import optuna
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - an outcome, not an error
     """The attempt ended at a checkpoint because it was asked to; its slot is released."""
 
 
-class CommandLost(Exception):
+class CommandLost(Exception):  # noqa: N818 - an outcome, not an error
     """The program died by a signal: the attempt is lost, not failed."""
 
 
@@ -33,7 +34,6 @@ class AttemptContext:
     trial_number: int
     checkpoint_every: float
     """Seconds between checkpoints."""
-    environment: Mapping[str, str]
     stop_requested: Callable[[], bool]
     save_bytes: Callable[[bytes, int | None], None]
     load_bytes: Callable[[], bytes | None]

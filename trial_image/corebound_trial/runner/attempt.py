@@ -1,0 +1,173 @@
+"""In the child: one attempt at one slot, from the trial's creation (or continuation) to its ``tell``.
+
+Flows in: a claim. Flows out: an :class:`Ending` that the parent acts on. What could go wrong: everything an objective can do;
+each way of ending has its word here, and the parent decides what it means for the slot.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import TrialState
+
+from corebound.api.errors import FencedError, ObjectiveError, StorageUnreachableError
+from corebound_trial.objectives.entrypoint import user_traceback
+from corebound_trial.objectives.protocol import AttemptContext, CommandLost, Stopped
+from corebound_trial.objectives.result import values_of
+from corebound_trial.runner.sampling import fixed_params, make_pruner, make_sampler, suggest_declared
+from corebound_trial.runner.seeds import campaign_seed, seed_everything, slot_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from corebound.api.records import SlotClaim
+    from corebound.api.spec import CampaignSpec
+    from corebound.ledger.checkpoints import Checkpoints
+    from corebound.ledger.storage import CampaignStorage
+    from corebound_trial.objectives.protocol import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How an attempt ended: told, raised, stopped, lost, fenced or unreachable."""
+
+    kind: str
+    error: str | None = None
+    study_stopped: bool = False
+
+
+class ReportingTrial(optuna.Trial):
+    """An Optuna trial that also shows its reports while it runs."""
+
+    on_report: Callable[[int, float], None]
+
+    def report(self, value: float, step: int) -> None:
+        """As Optuna's; several objectives cannot report, which Optuna itself says."""
+        super().report(value, step)
+        self.on_report(step, float(value))
+
+
+@dataclass(kw_only=True)
+class AttemptRunner:
+    """Runs attempts of one campaign in this process."""
+
+    spec: CampaignSpec
+    campaign: str
+    study_name: str
+    study_id: int
+    threads: int
+    folder: Path
+    storage: CampaignStorage
+    checkpoints: Checkpoints
+    objective: Objective | ObjectiveError
+    stop_requested: Callable[[], bool]
+    on_progress: Callable[[int | None, int | None, float | None], None]
+
+    def run(self, claim: SlotClaim) -> Ending:
+        """Never raises for what an objective does."""
+        self.storage.bind(claim)
+        try:
+            return self._run(claim)
+        except FencedError:
+            return Ending(kind="fenced")
+        except StorageUnreachableError as error:
+            return Ending(kind="unreachable", error=str(error))
+
+    def _run(self, claim: SlotClaim) -> Ending:
+        seed = campaign_seed(self.spec.search.sampler.seed, self.study_id)
+        own_seed = slot_seed(seed, claim.slot)
+        seed_everything(own_seed)
+        study = optuna.load_study(
+            study_name=self.study_name,
+            storage=self.storage,
+            sampler=make_sampler(self.spec.search, seed=seed, slot=claim.slot, slot_seed=own_seed, folder=self.folder),
+            pruner=make_pruner(self.spec.search),
+        )
+        trial = self._trial(study, claim)
+        try:
+            if isinstance(self.objective, ObjectiveError):
+                raise self.objective
+            suggest_declared(trial, self.spec.search.parameters)
+            context = self._context(claim, own_seed, trial.number)
+            # Optuna allows study.stop() only inside optimize(); here the worker is that loop.
+            study._thread_local.in_optimize_loop = True
+            returned = self.objective.run(trial, context)
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+            return Ending(kind="told", study_stopped=study._stop_flag)
+        except Stopped:
+            return Ending(kind="stopped")
+        except CommandLost as error:
+            return Ending(kind="lost", error=str(error))
+        except (FencedError, StorageUnreachableError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a user's code raises, also SystemExit, is its result
+            text = str(error) if isinstance(error, ObjectiveError) else user_traceback(error)
+            return self._failed(study, trial, text)
+        judged = values_of(returned, metrics=[objective.metric for objective in self.spec.objectives])
+        if isinstance(judged, str):
+            return self._failed(study, trial, judged)
+        study.tell(trial, judged)
+        return Ending(kind="told", study_stopped=study._stop_flag)
+
+    def _failed(self, study: optuna.Study, trial: optuna.Trial, text: str) -> Ending:
+        if self.stop_requested():
+            return Ending(kind="stopped")
+        if self.spec.failure_policy.retry_exceptions:
+            return Ending(kind="raised", error=text)
+        study.tell(trial, state=TrialState.FAIL)
+        return Ending(kind="told", error=text, study_stopped=study._stop_flag)
+
+    def _trial(self, study: optuna.Study, claim: SlotClaim) -> ReportingTrial:
+        if claim.trial_id is None:
+            trial_id = self.storage.create_trial(
+                claim, study_id=self.study_id, fixed_params=fixed_params(self.spec.search, claim.slot)
+            )
+        else:
+            trial_id = claim.trial_id
+        # The cache must know the trial before parameters are suggested for it.
+        study.get_trials(deepcopy=False)
+        trial = ReportingTrial(study, trial_id)
+        trial.on_report = lambda step, value: self.on_progress(step, None, value)
+        return trial
+
+    def _context(self, claim: SlotClaim, seed: int, number: int) -> AttemptContext:
+        def load() -> bytes | None:
+            found = self.storage.patiently(lambda: self.checkpoints.load(claim)) if claim.has_checkpoint else None
+            return None if found is None else found.payload
+
+        return AttemptContext(
+            threads=self.threads,
+            seed=seed,
+            slot=claim.slot,
+            attempt=claim.attempt,
+            campaign=self.campaign,
+            trial_number=number,
+            checkpoint_every=self.spec.checkpoint.every,
+            stop_requested=self.stop_requested,
+            save_bytes=lambda payload, step: self._save(claim, payload, step),
+            load_bytes=load,
+            report_progress=lambda step, steps: self.on_progress(step, steps, None),
+        )
+
+    def _save(self, claim: SlotClaim, payload: bytes, step: int | None) -> None:
+        """A checkpoint that cannot be written now is tried again; saving twice is harmless."""
+        deadline = time.monotonic() + 600
+        while True:
+            try:
+                self.checkpoints.save(claim, payload, step=step)
+            except StorageUnreachableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+            else:
+                return
+
+
+def ending_message(ending: Ending) -> dict[str, Any]:
+    """The wire's form."""
+    return {"type": "ended", "kind": ending.kind, "error": ending.error, "study_stopped": ending.study_stopped}

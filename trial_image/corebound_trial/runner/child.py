@@ -1,0 +1,157 @@
+"""The child: a fresh process that runs the objective, attempt after attempt, as its parent says.
+
+Started as ``python -m corebound_trial.runner.child FD``. A thread reads what the parent says, so that a stop arrives while an
+objective runs; the main thread runs attempts. What could go wrong: the parent dies (so does this process), the objective hangs
+(the parent sees it and asks for stacks).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from corebound_trial.binding.pools import limit_pools, read_pools
+from corebound_trial.binding.process import die_with_parent
+from corebound_trial.binding.stacks import install
+from corebound_trial.binding.watch import PoolWatch
+from corebound_trial.runner.wire import Message, Wire
+
+PROGRESS_SECONDS = 0.2
+
+
+class Child:
+    """Everything this process does."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._orders: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._told_at = 0.0
+        self._progress: dict[str, Any] = {}
+
+    def main(self) -> None:
+        """Set up once, then one attempt after another until the parent is gone or says exit."""
+        setup = self._wire.receive(timeout=None)
+        if setup is None:
+            return
+        die_with_parent(setup["parent"])
+        install(Path(setup["stacks"]))
+        limit_pools(setup["threads"])
+        threading.Thread(target=self._listen, daemon=True).start()
+        runner, callbacks = self._prepare(setup)
+        watch = PoolWatch(
+            threads=setup["threads"],
+            on_breach=lambda breach: self._wire.send({"type": "breach", "message": breach.message}) and None,
+        )
+        watch.start()
+        pools = [[report.library, report.threads] for report in read_pools()]
+        self._wire.send({"type": "ready", "pools": pools})
+        while (order := self._orders.get()) is not None:
+            self._attempt(runner, order, callbacks)
+
+    def _listen(self) -> None:
+        with contextlib.suppress(EOFError):
+            while True:
+                message = self._wire.receive(timeout=None)
+                if message is None or message["type"] == "exit":
+                    break
+                if message["type"] == "stop":
+                    self._stop.set()
+                else:
+                    self._orders.put(message)
+        self._orders.put(None)
+
+    def _prepare(self, setup: Message) -> tuple[Any, list[Any]]:
+        import optuna
+
+        from corebound.api.errors import ObjectiveError
+        from corebound.api.loading import campaign_from_mapping
+        from corebound.ledger.checkpoints import Checkpoints
+        from corebound.ledger.storage import CampaignStorage
+        from corebound_trial.objectives.entrypoint import load_function
+        from corebound_trial.objectives.loading import load_objective
+        from corebound_trial.runner.attempt import AttemptRunner
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        spec = campaign_from_mapping(setup["specification"]).spec
+        folder = Path(setup["folder"])
+        os.chdir(folder)
+        storage = CampaignStorage(os.environ["COREBOUND_DATABASE_URL"], grace=setup["grace"])
+        objective: Any
+        callbacks: list[Any] = []
+        try:
+            objective = load_objective(
+                spec.trial, folder=folder, metrics=[objective.metric for objective in spec.objectives]
+            )
+            callbacks = [load_function(name, folder=folder) for name in spec.trial.callbacks]
+        except ObjectiveError as error:
+            objective = error
+        runner = AttemptRunner(
+            spec=spec,
+            campaign=setup["campaign"],
+            study_name=setup["study_name"],
+            study_id=setup["study_id"],
+            threads=setup["threads"],
+            folder=folder,
+            storage=storage,
+            checkpoints=Checkpoints(storage.engine),
+            objective=objective,
+            stop_requested=self._stop.is_set,
+            on_progress=self._on_progress,
+        )
+        return runner, callbacks
+
+    def _attempt(self, runner: Any, order: Message, callbacks: list[Any]) -> None:
+        from corebound.api.records import SlotClaim
+        from corebound_trial.runner.attempt import ending_message
+
+        if order["type"] == "closed":
+            self._call_back(runner, callbacks)
+            return
+        self._progress = {}
+        ending = runner.run(SlotClaim(**order["claim"]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._told_at = 0.0
+        if self._progress:
+            self._wire.send({"type": "progress", **self._progress})
+        pools = [[report.library, report.threads] for report in read_pools()]
+        self._wire.send({**ending_message(ending), "pools": pools})
+
+    def _call_back(self, runner: Any, callbacks: list[Any]) -> None:
+        import traceback
+
+        import optuna
+
+        runner.storage.bind(None)
+        study = optuna.load_study(study_name=runner.study_name, storage=runner.storage)
+        for callback in callbacks:
+            try:
+                callback(study, study.get_trials(deepcopy=False)[-1])
+            except Exception:  # noqa: BLE001 - a callback's error is shown in the output and harms no trial
+                traceback.print_exc()
+
+    def _on_progress(self, step: int | None, steps: int | None, value: float | None) -> None:
+        changes = {"step": step, "steps": steps, "value": value}
+        self._progress.update({name: change for name, change in changes.items() if change is not None})
+        now = time.monotonic()
+        if now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
+            self._wire.send({"type": "progress", **self._progress})
+
+
+def main() -> None:
+    """Take over the file descriptor that the parent has passed."""
+    with socket.socket(fileno=int(sys.argv[1])) as end:
+        Child(Wire(end)).main()
+
+
+if __name__ == "__main__":
+    main()
