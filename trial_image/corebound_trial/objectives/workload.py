@@ -34,7 +34,7 @@ class WorkloadObjective:
         else:
             evolution = Evolution(
                 task=workload.task,
-                settings=Settings(**{**workload.settings, **trial.params}),  # type: ignore[arg-type]  # checked by corebound.api
+                settings=Settings(**{**workload.settings, **trial.params}),
                 population=workload.population,
                 generations=workload.generations,
                 seeds=[seed_of(context.seed, index) for index in range(workload.seeds)],

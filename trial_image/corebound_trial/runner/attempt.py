@@ -66,6 +66,7 @@ class AttemptRunner:
     objective: Objective | ObjectiveError
     stop_requested: Callable[[], bool]
     on_progress: Callable[[int | None, int | None, float | None], None]
+    last_trial_id: int = -1
 
     def run(self, claim: SlotClaim) -> Ending:
         """Never raises for what an objective does."""
@@ -129,6 +130,7 @@ class AttemptRunner:
             )
         else:
             trial_id = claim.trial_id
+        self.last_trial_id = trial_id
         # The cache must know the trial before parameters are suggested for it.
         study.get_trials(deepcopy=False)
         trial = ReportingTrial(study, trial_id)

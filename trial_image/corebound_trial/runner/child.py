@@ -1,8 +1,8 @@
 """The child: a fresh process that runs the objective, attempt after attempt, as its parent says.
 
-Started as ``python -m corebound_trial.runner.child FD``. A thread reads what the parent says, so that a stop arrives while an
-objective runs; the main thread runs attempts. What could go wrong: the parent dies (so does this process), the objective hangs
-(the parent sees it and asks for stacks).
+Started as ``python -m corebound_trial.runner.child FD``. A thread reads what the parent says, so that a stop arrives while
+an objective runs; the main thread runs attempts. What could go wrong: the parent dies (so does this process), the objective
+hangs (the parent sees it and asks for stacks).
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corebound_trial.binding.pools import limit_pools, read_pools
 from corebound_trial.binding.process import die_with_parent
 from corebound_trial.binding.stacks import install
 from corebound_trial.binding.watch import PoolWatch
 from corebound_trial.runner.wire import Message, Wire
+
+if TYPE_CHECKING:
+    from corebound_trial.binding.breach import Breach
 
 PROGRESS_SECONDS = 0.2
 
@@ -48,7 +51,7 @@ class Child:
         runner, callbacks = self._prepare(setup)
         watch = PoolWatch(
             threads=setup["threads"],
-            on_breach=lambda breach: self._wire.send({"type": "breach", "message": breach.message}) and None,
+            on_breach=self._on_breach,
         )
         watch.start()
         pools = [[report.library, report.threads] for report in read_pools()]
@@ -134,9 +137,12 @@ class Child:
         study = optuna.load_study(study_name=runner.study_name, storage=runner.storage)
         for callback in callbacks:
             try:
-                callback(study, study.get_trials(deepcopy=False)[-1])
+                callback(study, runner.storage.get_trial(runner.last_trial_id))
             except Exception:  # noqa: BLE001 - a callback's error is shown in the output and harms no trial
                 traceback.print_exc()
+
+    def _on_breach(self, breach: Breach) -> None:
+        self._wire.send({"type": "breach", "message": breach.message})
 
     def _on_progress(self, step: int | None, steps: int | None, value: float | None) -> None:
         changes = {"step": step, "steps": steps, "value": value}

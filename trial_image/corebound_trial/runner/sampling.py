@@ -1,7 +1,7 @@
 """Samplers, pruners and points from ``spec.search``, seeded by slot.
 
-Grid points and enqueued ones are laid down per slot as fixed parameters, QMC draws the point whose index is the slot, so the same
-slot gets the same point whatever the number of workers.
+Grid points and enqueued ones are laid down per slot as fixed parameters, QMC draws the point whose index is the slot, so
+the same slot gets the same point whatever the number of workers.
 """
 
 from __future__ import annotations

@@ -1,0 +1,70 @@
+"""``python -m corebound_trial CAMPAIGN``: one worker. The database's address comes from COREBOUND_DATABASE_URL."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from corebound.api.errors import CoreboundError, StorageError
+from corebound_trial.binding.affinity import bind_to_cores, parse_cores
+from corebound_trial.binding.process import adopt_orphans, die_with_parent, prefer_for_oom
+
+
+def main() -> int:
+    """Returns the worker's exit code; says its last line on stderr."""
+    options = _arguments()
+    if options.parent:
+        die_with_parent(options.parent, signum=signal.SIGTERM)
+    adopt_orphans()
+    prefer_for_oom(500)
+    core_ids = parse_cores(options.cores) if options.cores else None
+    try:
+        if core_ids:
+            bind_to_cores(core_ids)
+        from corebound.ledger.ledger import open_ledger
+        from corebound_trial.runner.worker import Worker, WorkerOptions, install_signals
+
+        url = os.environ.get("COREBOUND_DATABASE_URL")
+        if not url:
+            raise StorageError("COREBOUND_DATABASE_URL is not set; a worker needs the ledger's address")
+        with open_ledger(url, application=f"corebound-{options.name}") as ledger:
+            worker = Worker(
+                ledger,
+                ledger.campaigns.get(options.campaign),
+                WorkerOptions(
+                    name=options.name,
+                    threads=options.threads,
+                    core_ids=core_ids,
+                    folder=options.folder,
+                    output_folder=options.output,
+                    enforce_memory=options.enforce_memory,
+                ),
+            )
+            install_signals(worker)
+            code = worker.run()
+            if worker.message:
+                sys.stderr.write(worker.message + "\n")
+            return code
+    except CoreboundError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m corebound_trial", description=__doc__)
+    parser.add_argument("campaign", help="the campaign's name in the ledger")
+    parser.add_argument("--name", default="worker", help="how this worker is called in displays")
+    parser.add_argument("--threads", type=int, default=int(os.environ.get("COREBOUND_THREADS", "1")))
+    parser.add_argument("--cores", default="", help="bind to these cores, for example 0-1")
+    parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where entry points are searched")
+    parser.add_argument("--output", type=Path, default=None, help="keep the attempts' output below this folder")
+    parser.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
+    parser.add_argument("--enforce-memory", action="store_true", help="end attempts beyond trial.memory")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

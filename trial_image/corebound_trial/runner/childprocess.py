@@ -1,0 +1,126 @@
+"""The parent's hold on its child: start, output, stacks, end.
+
+The child is a fresh interpreter in a session of its own, so that its whole group can be ended; a thread keeps its output
+flowing into the attempt's file even while the parent waits for the database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corebound.local.output import AttemptOutput
+from corebound_trial.binding.process import end_tree
+from corebound_trial.binding.stacks import ask
+from corebound_trial.binding.telemetry import TreeSampler
+from corebound_trial.runner.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ChildProcess:
+    """One child, from its start to its end."""
+
+    def __init__(self, setup: Mapping[str, Any], *, output_folder: Path | None) -> None:
+        mine, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "corebound_trial.runner.child", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        self.wire = Wire(mine)
+        self.sampler = TreeSampler(self.pid)
+        self._output_folder = output_folder
+        self._output: AttemptOutput | None = None
+        self._switching = threading.Lock()
+        self.output_at = time.monotonic()
+        descriptor, name = tempfile.mkstemp(prefix="corebound-stacks-")
+        os.close(descriptor)
+        self._stacks = Path(name)
+        self.wire.send({**setup, "parent": os.getpid(), "stacks": name})
+        self._pump = threading.Thread(target=self._keep_output, daemon=True)
+        self._pump.start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, also its group's."""
+        return self._process.pid
+
+    def begin_output(self, *, slot: int, attempt: int) -> None:
+        """What the child prints from now on belongs to this attempt."""
+        with self._switching:
+            if self._output_folder is not None:
+                self._output = AttemptOutput(self._output_folder, slot=slot, attempt=attempt)
+        self.output_at = time.monotonic()
+
+    def end_output(self) -> None:
+        """Wait for what is still in the pipe, then close the attempt's file."""
+        deadline = time.monotonic() + 1.0
+        while self._waiting_bytes() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with self._switching:
+            if self._output is not None:
+                self._output.close()
+                self._output = None
+
+    def stacks(self) -> str:
+        """The child's Python stacks now."""
+        return ask(self.pid, self._stacks, timeout=2.0)
+
+    def exit_status(self) -> int | None:
+        """As ``subprocess``: negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def end(self, *, grace: float) -> None:
+        """End the child and all that it started; returns when they are gone."""
+        end_tree([self.pid], grace=grace)
+        self._process.wait()
+        self._pump.join(timeout=2.0)
+        self.end_output()
+        self.wire.close()
+        self._stacks.unlink(missing_ok=True)
+
+    def _keep_output(self) -> None:
+        stream = self._process.stdout
+        if stream is None:
+            return
+        while piece := os.read(stream.fileno(), 65536):
+            self.output_at = time.monotonic()
+            with self._switching:
+                if self._output is not None:
+                    self._output.write(piece)
+                elif self._output_folder is None:
+                    sys.stdout.buffer.write(piece)
+                    sys.stdout.buffer.flush()
+        stream.close()
+
+    def _waiting_bytes(self) -> int:
+        stream = self._process.stdout
+        if stream is None or stream.closed:
+            return 0
+        packed = fcntl.ioctl(stream.fileno(), termios.FIONREAD, b"\0" * 4)
+        return int(struct.unpack("i", packed)[0])
+
+
+def ending_of(status: int) -> str:
+    """A child's end in words."""
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exited with status {status} in the middle of its trial (os._exit?)"

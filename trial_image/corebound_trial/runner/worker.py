@@ -1,0 +1,385 @@
+"""The worker's parent: claims a slot, watches its child run it, closes the slot, and again until nothing is left.
+
+It has no torch and holds no lock that an objective could take: heartbeats go out while the child hangs in C. It alone decides
+exit codes. What could go wrong: the child dies, falls silent, grows too large or uses too many threads (the slot gets the
+reason, the child is replaced, or the contract is declared broken); the ledger stays away (75); somebody asks to stop (143).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.contract import ExitCode
+from corebound.api.errors import FencedError, StorageUnreachableError, ThreadContractError
+from corebound.api.loading import campaign_from_mapping
+from corebound.api.records import SlotProgress, SlotState
+from corebound.local.cgroups import throttled_seconds
+from corebound_trial.binding.breach import Breach, BreachWatch
+from corebound_trial.binding.pools import PoolReport
+from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
+from corebound_trial.binding.telemetry import Meter
+from corebound_trial.runner.childprocess import ChildProcess, ending_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from corebound.api.records import CampaignRecord, SlotClaim
+    from corebound.ledger.ledger import Ledger
+    from corebound_trial.runner.wire import Message
+
+GRACE_SECONDS: Final = 600.0
+SAMPLE_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 10.0
+READY_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What a worker is told at its start."""
+
+    name: str
+    threads: int
+    core_ids: tuple[int, ...] | None
+    folder: Path
+    output_folder: Path | None
+    enforce_memory: bool
+    grace: float = GRACE_SECONDS
+
+
+@dataclass(kw_only=True)
+class _Attempt:
+    """What the parent knows of the attempt that runs."""
+
+    claim: SlotClaim
+    started: float
+    cpu_before: float
+    step: int | None = None
+    steps: int | None = None
+    value: float | None = None
+    reported: float | None = None
+    active: float = field(default_factory=time.monotonic)
+    stopping_since: float | None = None
+
+
+class Worker:
+    """One worker of one campaign."""
+
+    def __init__(self, ledger: Ledger, campaign: CampaignRecord, options: WorkerOptions) -> None:
+        self._ledger, self._campaign, self._options = ledger, campaign, options
+        self._spec = campaign_from_mapping(campaign.specification).spec
+        self._child: ChildProcess | None = None
+        self._meter = Meter(throttled=throttled_seconds)
+        self._breaches = BreachWatch(threads=options.threads)
+        self._worker_id = -1
+        self._stop: str | None = None
+        self._ending: str | None = None
+        self._beat_at = 0.0
+        self._answered_at = time.monotonic()
+        self.message: str | None = None
+
+    def ask_to_stop(self, *_: object) -> None:
+        """SIGTERM: checkpoint, release, go."""
+        self._stop = "asked to stop"
+
+    def run(self) -> int:
+        """Slot after slot; returns the exit code."""
+        try:
+            self._check_contract()
+            self._worker_id = self._patiently(self._register)
+            code = self._work()
+        except ThreadContractError as error:
+            self.message, code = str(error), ExitCode.CONTRACT_BROKEN
+        except StorageUnreachableError as error:
+            self.message, code = str(error), ExitCode.LEDGER_UNREACHABLE
+        finally:
+            if self._child is not None:
+                self._child.end(grace=1.0)
+        with contextlib.suppress(Exception):
+            self._ledger.workers.end(
+                self._worker_id, exit_code=code, message=self.message, telemetry=self._meter.telemetry()
+            )
+        return code
+
+    def _register(self) -> int:
+        return self._ledger.workers.register(
+            self._campaign.campaign_id,
+            name=self._options.name,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            threads=self._options.threads,
+            cores=",".join(map(str, self._options.core_ids or ())),
+        )
+
+    def _check_contract(self, pools: tuple[PoolReport, ...] = ()) -> None:
+        expectation = Expectation(threads=self._options.threads, core_ids=self._options.core_ids)
+        findings = check(expectation, gather_facts(threads=self._options.threads, pools=pools))
+        if findings:
+            raise ThreadContractError(one_line(findings))
+
+    def _work(self) -> int:
+        while self._stop is None:
+            claim = self._patiently(lambda: self._ledger.slots.claim(self._campaign.campaign_id, self._worker_id))
+            if claim is None:
+                return ExitCode.NOTHING_LEFT
+            self._run_attempt(claim)
+        return ExitCode.STOPPED
+
+    def _run_attempt(self, claim: SlotClaim) -> None:
+        try:
+            if self._child is None or self._child.exit_status() is not None:
+                self._replace_child()
+            child = self._held_child()
+            attempt = _Attempt(claim=claim, started=time.monotonic(), cpu_before=self._cpu_seconds())
+            child.begin_output(slot=claim.slot, attempt=claim.attempt)
+            child.wire.send({"type": "run", "claim": asdict(claim)})
+            self._watch(child, attempt)
+        except FencedError:
+            self._end_child()
+
+    def _watch(self, child: ChildProcess, attempt: _Attempt) -> None:
+        """Until the attempt has ended, one way or another."""
+        sampled = 0.0
+        while True:
+            try:
+                message = child.wire.receive(timeout=0.2)
+            except EOFError:
+                self._child_gone(child, attempt)
+                return
+            if message is not None and message["type"] == "ended":
+                child.end_output()
+                self._ended(child, attempt, message)
+                return
+            if message is not None:
+                self._hear(message, attempt)
+            if time.monotonic() - sampled >= SAMPLE_SECONDS:
+                sampled = time.monotonic()
+                self._sample(child, attempt)
+            if (reason := self._overdue(child, attempt)) is not None:
+                self._lose(attempt, reason)
+                return
+            if self._stop_attempt(child, attempt):
+                return
+            self._beat(attempt)
+
+    def _hear(self, message: Message, attempt: _Attempt) -> None:
+        attempt.active = time.monotonic()
+        if message["type"] == "breach":
+            self._break_contract(attempt, message["message"])
+        elif message["type"] == "progress":
+            attempt.reported = attempt.active
+            attempt.step = message.get("step", attempt.step)
+            attempt.steps = message.get("steps", attempt.steps)
+            attempt.value = message.get("value", attempt.value)
+
+    def _sample(self, child: ChildProcess, attempt: _Attempt) -> None:
+        before = self._cpu_seconds()
+        sample = child.sampler.sample()
+        self._meter.add(sample)
+        if self._cpu_seconds() - before > 0.05 or child.output_at > attempt.active:
+            attempt.active = time.monotonic()
+        verdict = self._breaches.judge_sample(sample)
+        if isinstance(verdict, Breach):
+            self._break_contract(attempt, verdict.message)
+        if self._options.enforce_memory and sample.memory_bytes > self._spec.trial.memory:
+            used = child.sampler.proportional_memory()
+            if used > self._spec.trial.memory:
+                mib = 2**20
+                self._lose(
+                    attempt,
+                    f"used {used // mib} MiB of memory, trial.memory is {self._spec.trial.memory // mib} MiB; raise it, or "
+                    "make the trial smaller",
+                )
+                raise FencedError("the attempt was ended")
+
+    def _overdue(self, child: ChildProcess, attempt: _Attempt) -> str | None:
+        """Why the attempt took too long, with its stacks; None while it may go on."""
+        now, trial = time.monotonic(), self._spec.trial
+        if trial.timeout is not None and now - attempt.started > trial.timeout:
+            return f"took longer than timeout {trial.timeout:g} s; its stacks:\n{child.stacks()}"
+        silent = now - max(attempt.active, child.output_at)
+        if trial.stall_timeout is not None and silent > trial.stall_timeout:
+            return f"no report, output or CPU use for stallTimeout {trial.stall_timeout:g} s; its stacks:\n{child.stacks()}"
+        return None
+
+    def _stop_attempt(self, child: ChildProcess, attempt: _Attempt) -> bool:
+        """Pass a wish to stop on to the child; True when the attempt was ended for it."""
+        reason = self._ending or self._stop
+        if reason is None:
+            return False
+        if attempt.stopping_since is None:
+            attempt.stopping_since = time.monotonic()
+            child.wire.send({"type": "stop"})
+        if time.monotonic() - attempt.stopping_since < STOP_SECONDS:
+            return False
+        self._end_child()
+        self._give_back(attempt)
+        return True
+
+    def _give_back(self, attempt: _Attempt) -> None:
+        """A stopped attempt: skipped when the campaign has ended, else open again."""
+        cpu = self._cpu_seconds() - attempt.cpu_before
+        ending = self._ending
+        if ending is not None:
+            self._patiently(lambda: self._ledger.slots.skip(attempt.claim, reason=ending, cpu_seconds=cpu))
+        else:
+            self._patiently(lambda: self._ledger.slots.release(attempt.claim, cpu_seconds=cpu))
+
+    def _ended(self, child: ChildProcess, attempt: _Attempt, message: Message) -> None:
+        self._meter.add(child.sampler.sample())
+        self._judge_pools(attempt, message["pools"])
+        cpu = self._cpu_seconds() - attempt.cpu_before
+        error, slots, claim = message["error"], self._ledger.slots, attempt.claim
+        match message["kind"]:
+            case "told":
+                if message["study_stopped"]:
+                    self._patiently(
+                        lambda: self._ledger.campaigns.request_stop(self._campaign.campaign_id, "StudyStopped")
+                    )
+                self._patiently(lambda: slots.close(claim, cpu_seconds=cpu, error=error))
+                if self._spec.trial.callbacks:
+                    child.wire.send({"type": "closed"})
+            case "raised":
+                self._patiently(lambda: slots.retry(claim, error=error, cpu_seconds=cpu))
+            case "stopped":
+                self._give_back(attempt)
+                if self._stop is None and self._ending is None:
+                    # The objective stopped without being asked: it would do so for ever.
+                    self._stop = "the objective stopped by itself"
+            case "lost":
+                self._patiently(lambda: slots.lose(claim, error=error, cpu_seconds=cpu))
+            case "unreachable":
+                raise StorageUnreachableError(error)
+            case "fenced":
+                pass
+        self._beat(None, now=True)
+
+    def _child_gone(self, child: ChildProcess, attempt: _Attempt) -> None:
+        """A signal is a lost attempt; an exit in mid-trial is the objective's own doing and failed."""
+        deadline = time.monotonic() + 5
+        while (status := child.exit_status()) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._end_child()
+        cpu = self._cpu_seconds() - attempt.cpu_before
+        if status is None or status < 0:
+            error = ending_of(status) if status is not None else "closed its connection to the worker"
+            self._patiently(lambda: self._ledger.slots.lose(attempt.claim, error=error, cpu_seconds=cpu))
+        else:
+            self._patiently(lambda: self._ledger.slots.close(attempt.claim, cpu_seconds=cpu, error=ending_of(status)))
+
+    def _lose(self, attempt: _Attempt, reason: str) -> SlotState:
+        self._end_child()
+        cpu = self._cpu_seconds() - attempt.cpu_before
+        state: SlotState = self._patiently(
+            lambda: self._ledger.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu)
+        )
+        return state
+
+    def _judge_pools(self, attempt: _Attempt, pools: list[list[Any]]) -> None:
+        reports = [PoolReport(library=library, threads=threads) for library, threads in pools]
+        verdict = self._breaches.judge_pools(reports)
+        if isinstance(verdict, Breach):
+            self._break_contract(attempt, verdict.message)
+
+    def _break_contract(self, attempt: _Attempt, message: str) -> None:
+        self._end_child()
+        with contextlib.suppress(FencedError):
+            self._patiently(lambda: self._ledger.slots.release(attempt.claim))
+        raise ThreadContractError(f"thread contract broken in slot {attempt.claim.slot}: {message}")
+
+    def _beat(self, attempt: _Attempt | None, *, now: bool = False) -> None:
+        """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over."""
+        moment = time.monotonic()
+        if not now and moment - self._beat_at < self._campaign.heartbeat_seconds:
+            return
+        self._beat_at = moment
+        progress = None
+        if attempt is not None:
+            progress = SlotProgress(
+                step=attempt.step,
+                steps=attempt.steps,
+                last_value=attempt.value,
+                cpu_seconds=self._cpu_seconds() - attempt.cpu_before,
+                reported_ago=None if attempt.reported is None else moment - attempt.reported,
+            )
+        try:
+            beat = self._ledger.workers.beat(
+                self._worker_id,
+                self._meter.telemetry(),
+                claim=attempt.claim if attempt else None,
+                progress=progress,
+            )
+        except StorageUnreachableError:
+            if moment - self._answered_at > self._options.grace:
+                raise
+            return
+        self._answered_at = moment
+        if not beat.lease_held:
+            raise FencedError("the lease was lost")
+        self._ending = beat.stop_requested
+
+    def _patiently(self, call: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + self._options.grace
+        while True:
+            try:
+                return call()
+            except StorageUnreachableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _replace_child(self) -> None:
+        self._end_child()
+        child = ChildProcess(
+            {
+                "type": "setup",
+                "specification": dict(self._campaign.specification),
+                "campaign": self._campaign.name,
+                "study_name": self._campaign.study_name,
+                "study_id": self._campaign.study_id,
+                "threads": self._options.threads,
+                "folder": str(self._options.folder),
+                "grace": self._options.grace,
+            },
+            output_folder=self._options.output_folder,
+        )
+        self._child = child
+        self._breaches = BreachWatch(threads=self._options.threads)
+        # The first claim waits for the child's imports; its lease is renewed meanwhile by nobody, so be quick.
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                message = child.wire.receive(timeout=0.5)
+            except EOFError:
+                return
+            if message is not None and message["type"] == "ready":
+                pools = tuple(PoolReport(library=name, threads=threads) for name, threads in message["pools"])
+                self._check_contract(pools)
+                return
+
+    def _held_child(self) -> ChildProcess:
+        if self._child is None:
+            raise FencedError("there is no child")
+        return self._child
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            with contextlib.suppress(Exception):
+                self._meter.add(self._child.sampler.sample())
+            self._child.end(grace=1.0)
+            self._child = None
+
+    def _cpu_seconds(self) -> float:
+        return self._meter.telemetry().cpu_seconds
+
+
+def install_signals(worker: Worker) -> None:
+    """SIGTERM and SIGINT ask to stop; the parent finishes what it is at."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, worker.ask_to_stop)
