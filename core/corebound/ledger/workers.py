@@ -101,6 +101,20 @@ class Workers:
                 },
             )
 
+    def bury(self, campaign_id: int, *, name: str, exit_code: int, message: str) -> None:
+        """The supervisor saw this worker die without a word: its lease has run out, its slot can be carried on."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(
+                text("""
+                    WITH dead AS (
+                        UPDATE corebound_workers SET ended_at = clock_timestamp(), exit_code = :code, message = :message
+                        WHERE campaign_id = :campaign AND name = :name AND ended_at IS NULL RETURNING worker_id
+                    )
+                    UPDATE corebound_leases SET expires_at = '-infinity' WHERE worker_id IN (SELECT worker_id FROM dead)
+                """),
+                {"campaign": campaign_id, "name": name, "code": exit_code, "message": message},
+            )
+
     def rows(self, campaign_id: int) -> list[WorkerRow]:
         """All workers of the campaign, oldest first."""
         with storage_errors(self._engine), self._engine.begin() as connection:

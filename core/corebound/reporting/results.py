@@ -1,0 +1,132 @@
+"""A campaign's trials as table, CSV or JSON, and its outcome in a few lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from corebound.planning.cost import cpu_cost
+from corebound.planning.wording import duration_text, money_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from corebound.api.records import LedgerSummary, SlotRow
+
+
+def row_mapping(row: SlotRow, metrics: Sequence[str]) -> dict[str, Any]:
+    """One slot as a JSON object; infinities as text, as JSON has none."""
+    values = (
+        None if row.values is None else {name: _finite(value) for name, value in zip(metrics, row.values, strict=True)}
+    )
+    return {
+        "slot": row.slot,
+        "state": row.state.value,
+        "number": row.number,
+        "params": dict(row.params),
+        "values": values,
+        "user_attrs": dict(row.user_attrs),
+        "constraints": dict(row.constraints),
+        "attempts": row.attempt,
+        "cpu_seconds": round(row.cpu_seconds, 3),
+        "started_at": row.started_at and row.started_at.isoformat(),
+        "finished_at": row.finished_at and row.finished_at.isoformat(),
+        "error": row.error,
+    }
+
+
+def results_csv(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
+    """One line per slot; parameters and values in columns of their own."""
+    names = sorted({name for row in rows for name in row.params})
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["slot", "state", "number", *names, *metrics, "attempts", "cpu_seconds", "error"])
+    for row in rows:
+        values = list(row.values) if row.values is not None else [""] * len(metrics)
+        params = [row.params.get(name, "") for name in names]
+        error = (row.error or "").split("\n")[-1]
+        writer.writerow(
+            [row.slot, row.state.value, row.number, *params, *values, row.attempt, f"{row.cpu_seconds:.3f}", error]
+        )
+    return buffer.getvalue()
+
+
+def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
+    """Columns for people; errors on a line of their own."""
+    names = sorted({name for row in rows for name in row.params})
+    lines = [["slot", "state", *names, *metrics, "cpu s", "attempts"]]
+    for row in rows:
+        values = [_shown(value) for value in row.values] if row.values is not None else ["-"] * len(metrics)
+        params = [_shown(row.params.get(name, "-")) for name in names]
+        lines.append([str(row.slot), row.state.value, *params, *values, f"{row.cpu_seconds:.1f}", str(row.attempt)])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    errors = [f"slot {row.slot}: {(row.error or '').strip().split(chr(10))[-1]}" for row in rows if row.error]
+    return "\n".join([*text, *(["", *errors] if errors else [])])
+
+
+def outcome(summary: LedgerSummary, *, price_per_hour: Decimal | None, cores: float, currency: str) -> dict[str, Any]:
+    """The campaign's outcome as one JSON object."""
+    best = summary.best
+    first, last = summary.first_claim_at, summary.last_close_at
+    cost = None
+    if price_per_hour is not None:
+        cost = cpu_cost(cpu_seconds=summary.worker_seconds, price_per_hour=price_per_hour, cores=cores)
+    return {
+        "campaign": summary.campaign.name,
+        "phase": summary.campaign.phase.value,
+        "reason": summary.campaign.reason,
+        "message": summary.campaign.message,
+        "trials": summary.campaign.trials,
+        "counts": {state.value: count for state, count in summary.counts.items()},
+        "threads": summary.campaign.threads,
+        "workers": summary.campaign.workers,
+        "best": None
+        if best is None
+        else {"slot": best.slot, "number": best.number, "value": _finite(best.value), "params": dict(best.params)},
+        "front_size": summary.front_size,
+        "seconds": (last - first).total_seconds() if first and last else None,
+        "cpu_seconds": round(summary.cpu_seconds, 3),
+        "core_seconds": round(summary.worker_seconds, 3),
+        "efficiency": summary.efficiency,
+        "cost": None if cost is None else f"{cost:.6f}",
+        "currency": currency,
+    }
+
+
+def outcome_lines(result: dict[str, Any]) -> list[str]:
+    """The outcome for people."""
+    counts = ", ".join(f"{count} {state}" for state, count in result["counts"].items())
+    lines = [f"{result['campaign']}: {result['phase']} - {result['message'] or 'finished'}", f"  slots       {counts}"]
+    if result["best"]:
+        params = ", ".join(f"{name}={_shown(value)}" for name, value in result["best"]["params"].items())
+        lines.append(f"  best        {_shown(result['best']['value'])} in slot {result['best']['slot']}: {params}")
+    if result["front_size"] is not None:
+        lines.append(f"  best        {result['front_size']} on front")
+    lines.append(f"  plan        {result['workers']} workers x {result['threads']} threads")
+    if result["seconds"] is not None:
+        lines.append(f"  time        {duration_text(result['seconds'])} from first claim to last close")
+    efficiency = "" if result["efficiency"] is None else f", {result['efficiency']:.0%} of the reserved cores' time"
+    lines.append(f"  CPU time    {result['cpu_seconds']:.1f} s{efficiency}")
+    if result["cost"] is not None:
+        from decimal import Decimal
+
+        lines.append(f"  cost        {money_text(Decimal(result['cost']), result['currency'])} for the cores reserved")
+    return lines
+
+
+def outcome_json(result: dict[str, Any]) -> str:
+    """One JSON object."""
+    return json.dumps(result, allow_nan=False)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _finite(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
