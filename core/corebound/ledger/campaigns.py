@@ -50,6 +50,7 @@ class Campaigns:
         """The campaign with its study and N open slots."""
         import optuna
 
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
             storage=self._storage(), study_name=name, directions=list(directions), load_if_exists=True
         )

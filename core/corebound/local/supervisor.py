@@ -1,8 +1,9 @@
 """Runs a campaign on this machine: one worker process per T cores, watched until the campaign is over.
 
-Level-triggered: each turn looks at the workers and at one ledger summary, and acts. What could go wrong: a worker dies (its lease
-is ended, another one is started), the embedded database dies (it is started again), the user stops (workers checkpoint and release
-their slots; a second time they are ended at once), workers cannot keep to the thread contract (the campaign fails with the reason).
+Level-triggered: each turn looks at the workers and at one ledger summary, and acts. What could go wrong: a worker dies
+(its lease is ended, another one is started), the embedded database dies (it is started again), the user stops (workers
+checkpoint and release their slots; a second time they are ended at once), workers cannot keep to the thread contract (the
+campaign fails with the reason).
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ class Supervisor:
                         self.campaign.campaign_id, name=seat.name, exit_code=status, message="gone without a word"
                     )
             if self._deaths >= MOST_DEATHS_IN_A_ROW:
-                message = f"{self._deaths} workers in a row ended without closing a slot; see {output_folder(self.campaign.name)}"
+                place = output_folder(self.campaign.name)
+                message = f"{self._deaths} workers in a row ended without closing a slot; see {place}"
                 return Ending(phase=Phase.FAILED, reason="WorkersKeepDying", message=message, stops_running=True)
         return None
 

@@ -101,7 +101,7 @@ def test_an_exception_of_a_signal_handler_reaches_the_objective_through_a_look()
         "signal.signal(signal.SIGTERM, end)\n"
         "watch._look._reader.read = lambda: os.kill(os.getpid(), signal.SIGTERM) or ()\n"
         "try:\n"
-        "    while True: pass\n"
+        "    while True: time.sleep(0.01)\n"
         "except Ended: print('reached', flush=True)\n"
     )
     with child(code) as process:

@@ -20,7 +20,7 @@ def hanging(path: Path, body: str) -> str:
 
 def test_a_child_that_holds_the_gil_in_c_shows_its_stack(tmp_path: Path) -> None:
     path = tmp_path / "stacks"
-    with child(hanging(path, "ctypes.PyDLL(None).sleep(30)")) as process:
+    with child(hanging(path, "while True: ctypes.PyDLL(None).sleep(30)  # the signal ends one sleep")) as process:
         assert line_of(process) == "up"
         found = ask(process.pid, path, timeout=5)
         assert "in objective" in found

@@ -23,9 +23,8 @@ def test_an_agreeing_shell_is_not_mentioned() -> None:
 
 
 def test_binding_variables_are_removed_and_named() -> None:
-    environment, lines = worker_environment(
-        threads=2, shell={"OMP_PROC_BIND": "true", "KMP_AFFINITY": "compact"}, campaign={}
-    )
+    shell = {"OMP_PROC_BIND": "true", "KMP_AFFINITY": "compact"}
+    environment, lines = worker_environment(threads=2, shell=shell, campaign={})
     assert not set(BINDING_VARIABLES) & set(environment)
     assert len(lines) == 1
     assert lines[0].startswith("OMP_PROC_BIND, KMP_AFFINITY of your shell are removed")

@@ -10,7 +10,10 @@ Source of the fields: proc(5), ``/proc/PID/stat``.
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES: Final = os.sysconf("SC_PAGESIZE")
@@ -94,16 +97,23 @@ def children(pid: int, threads: list[int] | None = None) -> list[int]:
     return found
 
 
-def descendants(pid: int) -> list[int]:
-    """Children of ``pid``, their children and so on, parents first; zombies included, ``pid`` not."""
-    found: list[int] = []
+def descendants(pid: int) -> Iterator[int]:
+    """Children of ``pid``, their children and so on; zombies included, ``pid`` not.
+
+    Each is given out as soon as it is found, parents before children and the newest child first: who kills a family
+    that forks all the time must not finish its list first.
+    """
     seen = {pid}
     level = [pid]
     while level:
-        level = [child for parent in level for child in children(parent) if child not in seen]
-        seen.update(level)
-        found += level
-    return found
+        below: list[int] = []
+        for parent in level:
+            for child in reversed(children(parent)):
+                if child not in seen:
+                    seen.add(child)
+                    below.append(child)
+                    yield child
+        level = below
 
 
 def proportional_memory(pid: int) -> int:

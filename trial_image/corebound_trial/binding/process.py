@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from corebound_trial.binding import proc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _SET_DEATH_SIGNAL: Final = 1
 _SET_CHILD_SUBREAPER: Final = 36
@@ -110,10 +110,12 @@ def end_tree(roots: Iterable[int], *, grace: float) -> tuple[int, ...]:
         while tree.living() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
-    while (left := tree.living()) and time.monotonic() < deadline:
-        tree.signal_all(signal.SIGKILL)
-        time.sleep(POLL_SECONDS)
-    return tuple(left)
+    while (found_new := tree.kill()) or tree.living():
+        if time.monotonic() > deadline:
+            break
+        if not found_new:
+            time.sleep(POLL_SECONDS)
+    return tuple(tree.living())
 
 
 class _Tree:
@@ -132,14 +134,33 @@ class _Tree:
 
     def living(self) -> list[int]:
         """Who is there now, after looking for descendants that are new."""
+        for pid in self._below():
+            self._add(pid)
+        return [pid for pid in self._known if self._is_there(pid)]
+
+    def kill(self) -> bool:
+        """SIGKILL to everybody, each at the moment it is found; returns whether somebody new was among them.
+
+        Somebody new, even if it has ended by now, means that the tree was still growing: it is not empty yet.
+        """
+        self.signal_all(signal.SIGKILL)
+        found_new = False
+        for pid in self._below():
+            is_new = self._add(pid)
+            if is_new and self._is_there(pid):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            found_new = found_new or is_new
+        return found_new
+
+    def _below(self) -> Iterator[int]:
+        """Every descendant that can be found from ourselves (if asked for) or from any member that still lives."""
         met: set[int] = set()
         for start in [*([self._own] if self._everything_of_ours else []), *self._known]:
             if start not in met and (start == self._own or self._is_there(start)):
-                below = proc.descendants(start)
-                met.update(below)
-                for pid in below:
-                    self._add(pid)
-        return [pid for pid in self._known if self._is_there(pid)]
+                for pid in proc.descendants(start):
+                    met.add(pid)
+                    yield pid
 
     def signal_all(self, signum: int) -> None:
         """Each process once: as a member of a group that one of the tree leads, else singly.
@@ -155,10 +176,13 @@ class _Tree:
                 elif group not in leaders:
                     os.kill(pid, signum)
 
-    def _add(self, pid: int) -> None:
+    def _add(self, pid: int) -> bool:
+        """Whether it was not known before."""
         stat = proc.process_stat(pid)
-        if stat is not None and pid != self._own:
-            self._known[pid] = stat.started
+        if stat is None or pid == self._own or self._known.get(pid) == stat.started:
+            return False
+        self._known[pid] = stat.started
+        return True
 
     def _is_there(self, pid: int) -> bool:
         stat = proc.process_stat(pid)

@@ -2,7 +2,9 @@
 
 The child installs a handler written in C (``faulthandler``) that writes into a file. It runs at the moment the signal
 arrives, even while a C extension holds the GIL for minutes; only a process stuck inside the kernel (state D) does not
-answer. What could go wrong: without the handler the signal would *kill* the child, so :func:`ask` looks first whether
+answer. A C library's ``sleep`` or ``poll`` may return early from it, so ask only a child that is about to be ended.
+
+What could go wrong: without the handler the signal would *kill* the child, so :func:`ask` looks first whether
 the child catches it; and the file grows while it is read, so the answer is what was added, once it stays the same.
 """
 
