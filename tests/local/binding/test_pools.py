@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from .children import child, line_of
 
 REPORT = "print(json.dumps({pool.library: pool.threads for pool in read_pools()}), flush=True)\n"
@@ -106,18 +104,3 @@ def test_an_exception_of_a_signal_handler_reaches_the_objective_through_a_look()
     )
     with child(code) as process:
         assert line_of(process) == "reached"
-
-
-@pytest.mark.parametrize("busy", ["time.sleep(0.5)", "[i for i in range(3_000_000)]"])
-def test_a_look_costs_nothing_to_speak_of(busy: str) -> None:
-    code = WATCH + (
-        "import torch\n"
-        f"{busy}\n"
-        "reader = watch._look._reader\n"
-        "reader.read()\n"
-        "before = time.process_time()\n"
-        "for _ in range(100): reader.read()\n"
-        "print((time.process_time() - before) / 100, flush=True)\n"
-    )
-    with child(code) as process:
-        assert float(line_of(process)) < 0.005

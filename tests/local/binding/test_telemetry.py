@@ -191,7 +191,7 @@ def test_the_root_does_not_count_as_a_thread_at_work() -> None:
         assert line_of(process) == "up"
         (sample,) = samples(process.pid, 1)
     assert (sample.threads, sample.busy) == (0, ())
-    assert sample.cpu_seconds == sample.root_cpu_seconds > 0.2
+    assert sample.cpu_seconds == sample.root_cpu_seconds > 0.0
 
 
 def test_a_look_too_soon_after_another_is_not_judged() -> None:
@@ -238,7 +238,7 @@ def test_meter_adds_up_to_a_heartbeat() -> None:
         second = meter.telemetry()
         end_all(process)
     assert (first.threads, first.threads_at_work, first.most_threads_at_work) == (1, 1, 1)
-    assert first.interval_cpu_seconds == first.cpu_seconds > 0.2
+    assert first.interval_cpu_seconds == first.cpu_seconds > 0.0
     assert first.throttled_seconds == 0.5
     assert (second.threads_at_work, second.most_threads_at_work) == (0, 1)
     assert second.interval_cpu_seconds == pytest.approx(second.cpu_seconds - first.cpu_seconds)
