@@ -7,6 +7,7 @@ serve such a space. Sampler and pruner options are checked against a static tabl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
@@ -54,7 +55,6 @@ PRUNER_OPTIONS: Final = {
     "successive-halving": ("bootstrap_count", "min_early_stopping_rate", "min_resource", "reduction_factor"),
     "hyperband": ("bootstrap_count", "max_resource", "min_resource", "reduction_factor"),
 }
-LARGEST_GRID_COUNTED: Final = 10_000_000
 
 
 class Objective(Model):
@@ -203,15 +203,29 @@ class Search(Model):
         return math.prod(len(values_of(parameter)) for parameter in self.parameters)
 
 
-def values_of(parameter: FloatParameter | IntParameter | CategoricalParameter) -> list[Any]:
-    """All values of a finite parameter, in order."""
+def values_of(parameter: FloatParameter | IntParameter | CategoricalParameter) -> Sequence[Any]:
+    """All values of a finite parameter, in order; made when asked for, so that large grids cost nothing."""
     if isinstance(parameter, CategoricalParameter):
-        return list(parameter.choices)
+        return parameter.choices
     if isinstance(parameter, IntParameter):
-        return list(range(parameter.low, parameter.high + 1, parameter.step))
-    step = float(parameter.step or 1.0)
-    count = math.floor((parameter.high - parameter.low) / step + 1e-9) + 1
-    return [parameter.low + index * step for index in range(min(count, LARGEST_GRID_COUNTED))]
+        return range(parameter.low, parameter.high + 1, parameter.step)
+    return _Steps(parameter.low, parameter.high, float(parameter.step or 1.0))
+
+
+class _Steps(Sequence[float]):
+    """``low``, ``low + step`` ... up to ``high``, which is reached when the step divides the range but for rounding."""
+
+    def __init__(self, low: float, high: float, step: float) -> None:
+        self._low, self._step = low, step
+        self._count = math.floor((high - low) / step + 1e-9) + 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        return self._low + index * self._step
 
 
 def holds(parameter: FloatParameter | IntParameter | CategoricalParameter, value: object) -> bool:

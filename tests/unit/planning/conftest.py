@@ -23,7 +23,7 @@ def make_campaign() -> MakeCampaign:
             "objectives": [{"metric": "loss", "direction": "minimize"}],
             "search": {
                 "sampler": {"name": sampler} if isinstance(sampler, str) else sampler,
-                "parameters": [{"name": "x", "type": "float", "low": 0.0, "high": 1.0, "step": 0.01}],
+                "parameters": [{"name": "x", "type": "float", "low": 0.0, "high": 1.0, "step": 1e-7}],
             },
             "trial": {"command": ["true"], "memory": memory},
         }
