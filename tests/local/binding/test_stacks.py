@@ -8,12 +8,12 @@ from corebound_trial.binding.stacks import ask
 from .children import child, line_of
 
 
-def hanging(path: Path, body: str) -> str:
+def hanging(path: Path, body: str, before: str = "pass") -> str:
     return (
         "import ctypes, pathlib, sys, threading, time\n"
         "from corebound_trial.binding.stacks import install\n"
         f"install(pathlib.Path({str(path)!r}))\n"
-        f"def objective():\n    print('up', flush=True)\n    {body}\n"
+        f"def objective():\n    {before}\n    print('up', flush=True)\n    {body}\n"
         "objective()\n"
     )
 
@@ -31,8 +31,8 @@ def test_a_child_that_holds_the_gil_in_c_shows_its_stack(tmp_path: Path) -> None
 
 def test_all_threads_are_shown(tmp_path: Path) -> None:
     path = tmp_path / "stacks"
-    body = "threading.Thread(target=time.sleep, args=(30,), name='loader', daemon=True).start(); time.sleep(30)"
-    with child(hanging(path, body)) as process:
+    thread = "threading.Thread(target=time.sleep, args=(30,), name='loader', daemon=True).start()"
+    with child(hanging(path, "time.sleep(30)", before=thread)) as process:
         assert line_of(process) == "up"
         found = ask(process.pid, path, timeout=5)
     assert found.count("most recent call first") == 2

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from corebound.local.output import AttemptOutput
 from corebound_trial.binding.process import end_tree
 from corebound_trial.binding.stacks import ask
-from corebound_trial.binding.telemetry import TreeSampler
 from corebound_trial.runner.wire import Wire
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class ChildProcess:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         self.wire = Wire(mine)
-        self.sampler = TreeSampler(self.pid)
         self._output_folder = output_folder
         self._output: AttemptOutput | None = None
         self._switching = threading.Lock()

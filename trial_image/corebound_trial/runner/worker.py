@@ -23,7 +23,7 @@ from corebound.local.cgroups import throttled_seconds
 from corebound_trial.binding.breach import Breach, BreachWatch
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
-from corebound_trial.binding.telemetry import Meter
+from corebound_trial.binding.telemetry import Meter, TreeSampler
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Worker:
         self._ledger, self._campaign, self._options = ledger, campaign, options
         self._spec = campaign_from_mapping(campaign.specification).spec
         self._child: ChildProcess | None = None
+        # Rooted here, not in the child: what replaced children have used stays counted.
+        self._sampler = TreeSampler(os.getpid())
         self._meter = Meter(throttled=throttled_seconds)
         self._breaches = BreachWatch(threads=options.threads)
         self._worker_id = -1
@@ -136,6 +138,7 @@ class Worker:
             if self._child is None or self._child.exit_status() is not None:
                 self._replace_child()
             child = self._held_child()
+            self._meter.add(self._sampler.sample())
             attempt = _Attempt(claim=claim, started=time.monotonic(), cpu_before=self._cpu_seconds())
             child.begin_output(slot=claim.slot, attempt=claim.attempt)
             child.wire.send({"type": "run", "claim": asdict(claim)})
@@ -180,7 +183,7 @@ class Worker:
 
     def _sample(self, child: ChildProcess, attempt: _Attempt) -> None:
         before = self._cpu_seconds()
-        sample = child.sampler.sample()
+        sample = self._sampler.sample()
         self._meter.add(sample)
         if self._cpu_seconds() - before > 0.05 or child.output_at > attempt.active:
             attempt.active = time.monotonic()
@@ -188,7 +191,7 @@ class Worker:
         if isinstance(verdict, Breach):
             self._break_contract(attempt, verdict.message)
         if self._options.enforce_memory and sample.memory_bytes > self._spec.trial.memory:
-            used = child.sampler.proportional_memory()
+            used = self._sampler.proportional_memory()
             if used > self._spec.trial.memory:
                 mib = 2**20
                 self._lose(
@@ -232,7 +235,7 @@ class Worker:
             self._patiently(lambda: self._ledger.slots.release(attempt.claim, cpu_seconds=cpu))
 
     def _ended(self, child: ChildProcess, attempt: _Attempt, message: Message) -> None:
-        self._meter.add(child.sampler.sample())
+        self._meter.add(self._sampler.sample())
         self._judge_pools(attempt, message["pools"])
         cpu = self._cpu_seconds() - attempt.cpu_before
         error, slots, claim = message["error"], self._ledger.slots, attempt.claim
@@ -371,7 +374,7 @@ class Worker:
     def _end_child(self) -> None:
         if self._child is not None:
             with contextlib.suppress(Exception):
-                self._meter.add(self._child.sampler.sample())
+                self._meter.add(self._sampler.sample())
             self._child.end(grace=1.0)
             self._child = None
 
