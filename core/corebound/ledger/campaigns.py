@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import sqlalchemy
-    from optuna.storages import BaseStorage
+
+    from corebound.ledger.storage import CampaignStorage
 
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
@@ -31,7 +32,7 @@ _SUPERVISED: Final = 0x73757065
 class Campaigns:
     """The door to campaigns."""
 
-    def __init__(self, engine: sqlalchemy.Engine, storage: Callable[[], BaseStorage]) -> None:
+    def __init__(self, engine: sqlalchemy.Engine, storage: Callable[[], CampaignStorage]) -> None:
         self._engine = engine
         self._storage = storage
 
@@ -51,13 +52,15 @@ class Campaigns:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(
-            storage=self._storage(), study_name=name, directions=list(directions), load_if_exists=True
-        )
-        with warnings.catch_warnings():
-            # Optuna calls its metric names experimental; dashboards show them all the same.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(list(metric_names))
+        with contextlib.closing(self._storage()) as storage:
+            study = optuna.create_study(
+                storage=storage, study_name=name, directions=list(directions), load_if_exists=True
+            )
+            with warnings.catch_warnings():
+                # Optuna calls its metric names experimental; dashboards show them all the same.
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names(list(metric_names))
+            study_id = study._study_id
         with storage_errors(self._engine), self._engine.begin() as connection:
             connection.execute(
                 text("""
@@ -69,7 +72,7 @@ class Campaigns:
                 {
                     "name": name,
                     "specification": json.dumps(specification),
-                    "study": study._study_id,
+                    "study": study_id,
                     "trials": trials,
                     "retries": retries,
                     "retry_exceptions": retry_exceptions,

@@ -14,7 +14,8 @@ from corebound.ledger.workers import Workers
 
 if TYPE_CHECKING:
     import sqlalchemy
-    from optuna.storages import BaseStorage
+
+    from corebound.ledger.storage import CampaignStorage
 
 
 class Ledger:
@@ -44,7 +45,7 @@ class Ledger:
         """Let go of every connection."""
         self._engine.dispose()
 
-    def _storage(self) -> BaseStorage:
+    def _storage(self) -> CampaignStorage:
         from corebound.ledger.storage import CampaignStorage
 
         return CampaignStorage(self._url, application="corebound-study")
@@ -53,5 +54,9 @@ class Ledger:
 def open_ledger(url: str, *, application: str, connections: int = 1) -> Ledger:
     """The ledger at ``url``. Raises :class:`StorageError` and its kin, never with a password in the text."""
     engine = make_engine(url, connections=connections, application=application)
-    check_schema(engine)
+    try:
+        check_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Ledger(engine, url)

@@ -32,7 +32,7 @@ _CANDIDATE: Final = text("""
     LEFT JOIN corebound_leases l ON l.campaign_id = s.campaign_id AND l.slot = s.slot
     LEFT JOIN trials t ON t.trial_id = s.trial_id
     WHERE c.campaign_id = :campaign AND c.stop_requested IS NULL AND c.phase IN ('Pending', 'Calibrating', 'Running')
-      AND (s.state = 'open' OR l.slot IS NULL OR (
+      AND (s.state = 'open' OR l.slot IS NULL OR l.expires_at = '-infinity' OR (
           l.expires_at < clock_timestamp()
           AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => c.lease_seconds)))
     ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import optuna
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -132,6 +132,11 @@ class CampaignStorage(_CachedStorage):
         """The one connection's engine, shared with checkpoints."""
         return self._backend.engine
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._backend.remove_session()
+        self.engine.dispose()
+
     def bind(self, claim: SlotClaim | None) -> None:
         """What follows is written for ``claim``."""
         self._identity.claim = claim
@@ -182,6 +187,9 @@ class CampaignStorage(_CachedStorage):
         while True:
             try:
                 return call()
+            except UpdateFinishedTrialError as error:
+                # Only the ledger finishes a trial over the head of its worker: the campaign has ended meanwhile.
+                raise FencedError(str(error)) from None
             except (StorageInternalError, DBAPIError) as error:
                 cause = error if isinstance(error, DBAPIError) else error.__cause__
                 if not isinstance(cause, DBAPIError):

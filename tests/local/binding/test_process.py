@@ -80,7 +80,8 @@ def test_a_family_that_forks_all_the_time_is_ended() -> None:
         "os.write(1, b'up\\n')\n"
         "end = time.monotonic() + 30\n"
         "while time.monotonic() < end:\n"
-        "    if os.fork(): time.sleep(0.005); os._exit(0)\n"
+        "    time.sleep(0.005)\n"
+        "    if os.fork(): os._exit(0)\n"
         "    os.setsid()\n"
     )
     parent = IMPORTS + (

@@ -2,7 +2,8 @@
 
 What could go wrong: a parent dies before its child has asked to be told (:func:`die_with_parent` checks afterwards); a
 daemon leaves the tree by a double fork (a subreaper inherits it); a process number is given to a stranger between
-looking and killing (start times are compared); a fork races with the killing (the tree is looked at until it is empty).
+looking and killing (start times are compared); a fork races with the killing (the tree is looked at until nobody new is found; a bomb that forks faster
+than it can be read is left to the container's limit on processes, and :func:`end_tree` says who is left).
 
 Source: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER.
 """
@@ -27,6 +28,8 @@ _SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 POLL_SECONDS: Final = 0.02
+QUIET_LOOKS: Final = 2
+"""Looks in a row that must find neither anybody alive nor anybody new; one can be passed by between two forks."""
 KILL_SECONDS: Final = 5.0
 """How long killed processes may take to disappear; longer ones hang in the kernel (state D)."""
 
@@ -110,10 +113,14 @@ def end_tree(roots: Iterable[int], *, grace: float) -> tuple[int, ...]:
         while tree.living() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + KILL_SECONDS
-    while (found_new := tree.kill()) or tree.living():
-        if time.monotonic() > deadline:
-            break
-        if not found_new:
+    quiet_looks = 0
+    while quiet_looks < QUIET_LOOKS and time.monotonic() < deadline:
+        members = tree.members_seen
+        tree.kill()
+        left = tree.living()
+        grown = tree.members_seen > members
+        quiet_looks = 0 if left or grown else quiet_looks + 1
+        if not grown:
             time.sleep(POLL_SECONDS)
     return tuple(tree.living())
 
@@ -125,7 +132,10 @@ class _Tree:
         self._own = os.getpid()
         self._own_group = os.getpgrp()
         self._known: dict[int, int] = {}
+        self.members_seen = 0
+        """Grows with every process found, also one that has ended by then: while it grows, the tree is not empty."""
         self._everything_of_ours = False
+        self._children_before = frozenset(proc.children(self._own))
         for root in roots:
             if root == self._own:
                 self._everything_of_ours = True
@@ -138,20 +148,18 @@ class _Tree:
             self._add(pid)
         return [pid for pid in self._known if self._is_there(pid)]
 
-    def kill(self) -> bool:
-        """SIGKILL to everybody, each at the moment it is found; returns whether somebody new was among them.
-
-        Somebody new, even if it has ended by now, means that the tree was still growing: it is not empty yet.
-        """
+    def kill(self) -> None:
+        """SIGKILL to everybody: at once to the groups and members known, to each new one at the moment it is found."""
         self.signal_all(signal.SIGKILL)
-        found_new = False
         for pid in self._below():
-            is_new = self._add(pid)
-            if is_new and self._is_there(pid):
+            self._add(pid)
+            if pid in self._known and self._is_there(pid):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            found_new = found_new or is_new
-        return found_new
+        if self._everything_of_ours:
+            # Children that appeared meanwhile were adopted, nobody else waits for them; left as zombies, the ended
+            # members of a family that forks all the time would make each look longer than the last.
+            reap_adopted(managed=self._children_before)
 
     def _below(self) -> Iterator[int]:
         """Every descendant that can be found from ourselves (if asked for) or from any member that still lives."""
@@ -176,13 +184,11 @@ class _Tree:
                 elif group not in leaders:
                     os.kill(pid, signum)
 
-    def _add(self, pid: int) -> bool:
-        """Whether it was not known before."""
+    def _add(self, pid: int) -> None:
         stat = proc.process_stat(pid)
-        if stat is None or pid == self._own or self._known.get(pid) == stat.started:
-            return False
-        self._known[pid] = stat.started
-        return True
+        if stat is not None and pid != self._own and self._known.get(pid) != stat.started:
+            self._known[pid] = stat.started
+            self.members_seen += 1
 
     def _is_there(self, pid: int) -> bool:
         stat = proc.process_stat(pid)
