@@ -2,8 +2,8 @@
 
 What could go wrong: a parent dies before its child has asked to be told (:func:`die_with_parent` checks afterwards); a
 daemon leaves the tree by a double fork (a subreaper inherits it); a process number is given to a stranger between
-looking and killing (start times are compared); a fork races with the killing (the tree is looked at until nobody new is found; a bomb that forks faster
-than it can be read is left to the container's limit on processes, and :func:`end_tree` says who is left).
+looking and killing (start times are compared); a fork races with the killing (the tree is looked at until nobody new is
+found; a bomb that forks faster than it can be read is left to the container's limit on processes).
 
 Source: prctl(2), PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER.
 """
