@@ -55,14 +55,13 @@ def corebound() -> None:
 def main() -> None:
     """Entry point; exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     try:
-        corebound(standalone_mode=False)
+        # Outside standalone mode click returns the status that a command asked for.
+        sys.exit(corebound(standalone_mode=False) or 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:

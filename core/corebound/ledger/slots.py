@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LONGEST_ERROR: Final = 20_000
 _STATE_OF_TRIAL: Final = {"COMPLETE": SlotState.SUCCEEDED, "PRUNED": SlotState.PRUNED, "FAIL": SlotState.FAILED}
 
-_CANDIDATE: Final = text("""
+_CLAIMABLE: Final = """
     SELECT s.slot, s.state, s.attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries, c.lease_seconds
     FROM corebound_campaigns c
     JOIN corebound_slots s ON s.campaign_id = c.campaign_id AND s.state IN ('open', 'running')
@@ -35,8 +35,10 @@ _CANDIDATE: Final = text("""
       AND (s.state = 'open' OR l.slot IS NULL OR l.expires_at = '-infinity' OR (
           l.expires_at < clock_timestamp()
           AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => c.lease_seconds)))
-    ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-""")
+    ORDER BY s.slot LIMIT 1
+"""
+_CANDIDATE: Final = text(_CLAIMABLE + " FOR UPDATE OF s SKIP LOCKED")
+_ANY_LEFT: Final = text(_CLAIMABLE)
 _TAKE: Final = text("""
     WITH taken AS (
         UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1,
@@ -90,7 +92,10 @@ class Slots:
                 with self._engine.begin() as connection:
                     row = connection.execute(_CANDIDATE, {"campaign": campaign_id}).mappings().one_or_none()
                     if row is None:
-                        return None
+                        # A slot that was taken between reading and locking leaves no row, though others may be open.
+                        if connection.execute(_ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None:
+                            return None
+                        continue
                     claim = self._take(connection, campaign_id, worker_id, row)
                     if claim is not None:
                         return claim
