@@ -41,6 +41,7 @@ def main() -> int:
                     folder=options.folder,
                     output_folder=options.output,
                     enforce_memory=options.enforce_memory,
+                    own_quota=options.own_quota,
                 ),
             )
             install_signals(worker)
@@ -63,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=None, help="keep the attempts' output below this folder")
     parser.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
     parser.add_argument("--enforce-memory", action="store_true", help="end attempts beyond trial.memory")
+    parser.add_argument("--own-quota", action="store_true", help="this control group is the worker's alone (a pod)")
     return parser.parse_args()
 
 

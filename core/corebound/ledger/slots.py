@@ -35,10 +35,11 @@ _CLAIMABLE: Final = """
       AND (s.state = 'open' OR l.slot IS NULL OR l.expires_at = '-infinity' OR (
           l.expires_at < clock_timestamp()
           AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => c.lease_seconds)))
-    ORDER BY s.slot LIMIT 1
 """
-_CANDIDATE: Final = text(_CLAIMABLE + " FOR UPDATE OF s SKIP LOCKED")
-_ANY_LEFT: Final = text(_CLAIMABLE)
+_FIRST: Final = " ORDER BY s.slot LIMIT 1"
+_CANDIDATE: Final = text(_CLAIMABLE + _FIRST + " FOR UPDATE OF s SKIP LOCKED")
+_ANY_LEFT: Final = text(_CLAIMABLE + _FIRST)
+_STILL: Final = text(_CLAIMABLE + " AND s.slot = :slot")
 _TAKE: Final = text("""
     WITH taken AS (
         UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1,
@@ -95,6 +96,10 @@ class Slots:
                         # A slot that was taken between reading and locking leaves no row, though others may be open.
                         if connection.execute(_ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None:
                             return None
+                        continue
+                    # PostgreSQL rechecks the locked row against the lease as it was before the lock: look once more.
+                    still = {"campaign": campaign_id, "slot": row["slot"]}
+                    if row["state"] == "running" and connection.execute(_STILL, still).one_or_none() is None:
                         continue
                     claim = self._take(connection, campaign_id, worker_id, row)
                     if claim is not None:

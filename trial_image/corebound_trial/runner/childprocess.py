@@ -88,7 +88,8 @@ class ChildProcess:
 
     def end(self, *, grace: float) -> None:
         """End the child and all that it started; returns when they are gone."""
-        end_tree([self.pid], grace=grace)
+        # From the parent down: an adopted daemon is no descendant of the child any more.
+        end_tree([os.getpid()], grace=grace)
         self._process.wait()
         self._pump.join(timeout=2.0)
         self.end_output()

@@ -22,6 +22,7 @@ from corebound.api.records import SlotProgress, SlotState
 from corebound.local.cgroups import throttled_seconds
 from corebound_trial.binding.breach import Breach, BreachWatch
 from corebound_trial.binding.pools import PoolReport
+from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
 from corebound_trial.binding.telemetry import Meter, TreeSampler
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
@@ -50,6 +51,8 @@ class WorkerOptions:
     folder: Path
     output_folder: Path | None
     enforce_memory: bool
+    own_quota: bool
+    """Whether the control group is this worker's alone, as in a pod."""
     grace: float = GRACE_SECONDS
 
 
@@ -77,7 +80,7 @@ class Worker:
         self._child: ChildProcess | None = None
         # Rooted here, not in the child: what replaced children have used stays counted.
         self._sampler = TreeSampler(os.getpid())
-        self._meter = Meter(throttled=throttled_seconds)
+        self._meter = Meter(throttled=throttled_seconds if options.own_quota else None)
         self._breaches = BreachWatch(threads=options.threads)
         self._worker_id = -1
         self._stop: str | None = None
@@ -120,7 +123,9 @@ class Worker:
         )
 
     def _check_contract(self, pools: tuple[PoolReport, ...] = ()) -> None:
-        expectation = Expectation(threads=self._options.threads, core_ids=self._options.core_ids)
+        expectation = Expectation(
+            threads=self._options.threads, core_ids=self._options.core_ids, own_quota=self._options.own_quota
+        )
         findings = check(expectation, gather_facts(threads=self._options.threads, pools=pools))
         if findings:
             raise ThreadContractError(one_line(findings))
@@ -183,6 +188,7 @@ class Worker:
 
     def _sample(self, child: ChildProcess, attempt: _Attempt) -> None:
         before = self._cpu_seconds()
+        reap_adopted(managed={child.pid})
         sample = self._sampler.sample()
         self._meter.add(sample)
         if self._cpu_seconds() - before > 0.05 or child.output_at > attempt.active:
