@@ -48,18 +48,18 @@ class _LightStorage(RDBStorage):
         with self.engine.begin() as connection:
             rows = connection.execute(
                 text("""
-                    SELECT trial_id, state::text FROM trials
+                    SELECT trial_id FROM trials
                     WHERE study_id = :study AND (trial_id > :last OR trial_id = ANY(:included))
                 """),
                 {"study": study_id, "last": trial_id_greater_than, "included": list(included_trial_ids)},
-            ).all()
-            running = [trial for trial, state in rows if state in ("RUNNING", "WAITING")]
-            light = _light_trials(connection, running)
-        finished = {trial for trial, state in rows if state not in ("RUNNING", "WAITING")}
+            ).scalars()
+            found = set(rows)
+            light = _light_trials(connection, list(found))
+        # What the second look no longer saw running has finished, also if it did so between the two looks.
+        finished = found - {trial._trial_id for trial in light}
         if finished:
             # Optuna's own reading, narrowed to what has finished since; these are cached for ever after.
-            newest = max(trial for trial, _ in rows)
-            light += super()._get_trials(study_id, (*_FINISHED,), finished, newest)
+            light += super()._get_trials(study_id, _FINISHED, finished, max(found))
         return [trial for trial in light if states is None or trial.state in states]
 
 
@@ -76,7 +76,7 @@ def _light_trials(connection: Any, trial_ids: list[int]) -> list[FrozenTrial]:
                  FROM trial_params p WHERE p.trial_id = t.trial_id),
                 (SELECT jsonb_object_agg(key, value_json) FROM trial_user_attributes a WHERE a.trial_id = t.trial_id),
                 (SELECT jsonb_object_agg(key, value_json) FROM trial_system_attributes a WHERE a.trial_id = t.trial_id)
-            FROM trials t WHERE t.trial_id = ANY(:trials) ORDER BY t.trial_id
+            FROM trials t WHERE t.trial_id = ANY(:trials) AND t.state IN ('RUNNING', 'WAITING') ORDER BY t.trial_id
         """),
         {"trials": trial_ids},
     )

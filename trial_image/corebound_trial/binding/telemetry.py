@@ -14,6 +14,7 @@ samples up to the :class:`WorkerTelemetry` of a heartbeat. What could go wrong:
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -207,7 +208,8 @@ class Meter:
     def __init__(self, *, throttled: Callable[[], float] | None = None) -> None:
         self._throttled = throttled
         self._throttled_before = throttled() if throttled is not None else 0.0
-        self._started_at = time.monotonic()
+        # From the process's own start: its imports are in its CPU time, so they must be in its wall time.
+        self._started_at = time.monotonic() - _seconds_since_process_start()
         self._told_at = self._started_at
         self._told_cpu_seconds = 0.0
         self._last: TreeSample | None = None
@@ -295,3 +297,9 @@ def _program(pid: int) -> str:
             shown.append(word.rpartition("/")[2])
             break
     return " ".join(shown)[:60]
+
+
+def _seconds_since_process_start() -> float:
+    stat = proc.process_stat(os.getpid())
+    started = stat.started / os.sysconf("SC_CLK_TCK") if stat is not None else 0.0
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
