@@ -131,6 +131,8 @@ class Worker:
             raise ThreadContractError(one_line(findings))
 
     def _work(self) -> int:
+        # Before the first claim: nobody renews a lease while the child imports its libraries.
+        self._replace_child()
         while self._stop is None:
             claim = self._patiently(lambda: self._ledger.slots.claim(self._campaign.campaign_id, self._worker_id))
             if claim is None:
@@ -360,7 +362,6 @@ class Worker:
         )
         self._child = child
         self._breaches = BreachWatch(threads=self._options.threads)
-        # The first claim waits for the child's imports; its lease is renewed meanwhile by nobody, so be quick.
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             try:
