@@ -63,6 +63,7 @@ def run(
     from corebound.api.records import Phase
     from corebound.reporting.results import outcome, outcome_json, outcome_lines, results_table
 
+    _refuse_unavailable(campaign)
     plan = _plan(campaign, cores)
     metrics = [objective.metric for objective in campaign.spec.objectives]
     with opened_storage(storage, connections=2 * plan.workers + 20) as (url, start_database):
@@ -155,6 +156,16 @@ def _campaign(
         "spec": specification,
     }
     return campaign_from_mapping(mapping), Path.cwd()
+
+
+def _refuse_unavailable(campaign: SearchCampaign) -> None:
+    """Better refused than silently left out."""
+    from corebound.api.errors import UsageError
+
+    asked = {"search.warmStart": campaign.spec.search.warm_start, "trial.artifacts": campaign.spec.trial.artifacts}
+    for field, value in asked.items():
+        if value is not None:
+            raise UsageError(f"spec.{field} is not available in this version; remove it")
 
 
 def _plan(campaign: SearchCampaign, cores: int | None) -> Plan:
