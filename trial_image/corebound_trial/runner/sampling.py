@@ -1,13 +1,19 @@
-"""Samplers, pruners and points from ``spec.search``, seeded by slot.
+"""Samplers, pruners and distributions from ``spec.search``.
 
-Grid points and enqueued ones are laid down per slot as fixed parameters, QMC draws the point whose index is the slot, so
-the same slot gets the same point whatever the number of workers.
+A sampler is made for each slot with a seed of that slot's own, so that the same slot gets the same parameters whatever the
+number of workers, for random, grid and qmc. All are cheap to make and keep their state in the study; what they only remember
+to be faster is carried over from the worker's previous sampler, where the caller hands that in.
+
+What could go wrong: options that Optuna's constructor refuses, or an entry point that makes no sampler. Then an unusable
+sampler is made in its place, which fails each trial with the reason as soon as a parameter is suggested.
 """
 
 from __future__ import annotations
 
+import inspect
+import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import optuna
 from optuna.distributions import (
@@ -16,23 +22,41 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 
-from corebound.api.search import CategoricalParameter, IntParameter, values_of
-from corebound_trial.objectives.entrypoint import load_function
+from corebound.api.errors import ObjectiveError
+from corebound.api.search import CategoricalParameter, IntParameter
+from corebound_trial.objectives.entrypoint import load_function, user_traceback
+from corebound_trial.runner.points import fixed_params
+from corebound_trial.runner.seeds import sampler_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
     from corebound.api.search import Parameter, Search
 
+__all__ = ["distributions_of", "fixed_params", "make_pruner", "make_sampler", "suggest_declared"]
 
-def distribution_of(parameter: Parameter) -> BaseDistribution:
-    """Optuna's form of a declared parameter."""
+_WORKED_OUT: Final = {
+    "_search_space",
+    "_intersection_search_space",
+    "_group_decomposed_search_space",
+    "_gprs_cache_list",
+    "_constraints_gprs_cache_list",
+}
+"""Attributes in which Optuna's samplers remember what they have read from the study; none holds random state."""
+
+
+def distributions_of(parameters: Iterable[Parameter]) -> dict[str, BaseDistribution]:
+    """Optuna's form of the declared parameters, in declared order."""
+    return {parameter.name: _distribution_of(parameter) for parameter in parameters}
+
+
+def _distribution_of(parameter: Parameter) -> BaseDistribution:
     if isinstance(parameter, CategoricalParameter):
         return CategoricalDistribution(parameter.choices)
     if isinstance(parameter, IntParameter):
@@ -42,30 +66,96 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
 
 def suggest_declared(trial: optuna.Trial, parameters: Iterable[Parameter]) -> None:
     """Draw every declared parameter, in declared order, so that it is in ``trial.params``."""
-    for parameter in parameters:
-        trial._suggest(parameter.name, distribution_of(parameter))
+    for name, distribution in distributions_of(parameters).items():
+        trial._suggest(name, distribution)
 
 
-def fixed_params(search: Search, slot: int) -> dict[str, Any]:
-    """What the slot's trial must take: its grid point, or the enqueued point of its number."""
-    if search.sampler.kind == "grid":
-        point: dict[str, Any] = {}
-        # The last parameter turns fastest, as in nested loops.
-        for parameter in reversed(search.parameters):
-            values = values_of(parameter)
-            slot, index = divmod(slot, len(values))
-            point[parameter.name] = values[index]
-        return point
-    return dict(search.enqueue[slot]) if slot < len(search.enqueue) else {}
+def make_sampler(
+    search: Search,
+    *,
+    seed: int,
+    slot: int,
+    slot_seed: int,
+    folder: Path,
+    workers: int | None = None,
+    previous: BaseSampler | None = None,
+) -> BaseSampler:
+    """The sampler of one slot. ``seed`` is the campaign's, ``slot_seed`` the slot's own.
+
+    With ``workers`` CMA-ES gets a population of at least as many unless the campaign chose one: results beyond the
+    population of a generation are thrown away. ``previous`` is the sampler of this worker's last slot of the same study.
+    Never raises: see the module.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            made = _make_sampler(
+                search, seed=seed, slot=slot, own=sampler_seed(slot_seed), folder=folder, workers=workers
+            )
+        return _carry_over(previous, made)
+    except ObjectiveError as error:
+        return UnusableSampler(error)
+    except Exception as error:  # noqa: BLE001 - Optuna's constructors raise what they like about their options
+        return UnusableSampler(
+            ObjectiveError(f"the {search.sampler.kind} sampler refuses its options {search.sampler.options}: {error}")
+        )
+
+
+def _make_sampler(search: Search, *, seed: int, slot: int, own: int, folder: Path, workers: int | None) -> BaseSampler:
+    options = dict(search.sampler.options)
+    match search.sampler.kind:
+        case "tpe":
+            return optuna.samplers.TPESampler(seed=own, **options)
+        case "random" | "grid":
+            return optuna.samplers.RandomSampler(seed=own)
+        case "qmc":
+            return SlotQMCSampler(slot=slot, search=search, seed=seed, own_seed=own, options=options)
+        case "cmaes":
+            if workers is not None:
+                options.setdefault("popsize", max(workers, _usual_popsize(len(search.parameters))))
+            return optuna.samplers.CmaEsSampler(seed=own, **options)
+        case "gp":
+            return optuna.samplers.GPSampler(seed=own, **options)
+        case "nsga2":
+            return optuna.samplers.NSGAIISampler(seed=own, **options)
+    return sampler_of_user(search.sampler.entrypoint or "", seed=own, options=options, folder=folder)
+
+
+def _usual_popsize(dimensions: int) -> int:
+    """CMA-ES's own default, 4 + floor(3 ln n). Source: Hansen, The CMA Evolution Strategy: A Tutorial, table 1."""
+    return 4 + math.floor(3 * math.log(max(dimensions, 1)))
+
+
+def sampler_of_user(name: str, *, seed: int, options: dict[str, Any], folder: Path) -> BaseSampler:
+    """Call ``make_sampler`` of the user: before each trial, with ``sampler.options`` and, if it takes one, ``seed``."""
+    function = load_function(name, folder=folder)
+    takes = inspect.signature(function).parameters
+    any_keyword = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in takes.values())
+    if "seed" not in options and ("seed" in takes or any_keyword):
+        options = {**options, "seed": seed}
+    try:
+        made = function(**options)
+    except (Exception, SystemExit) as error:
+        raise ObjectiveError(f"{name} made no sampler, it raised:\n{user_traceback(error)}") from error
+    if not isinstance(made, BaseSampler):
+        raise ObjectiveError(f"{name} returned a {type(made).__name__}, expected an optuna.samplers.BaseSampler")
+    return made
 
 
 class SlotQMCSampler(optuna.samplers.QMCSampler):
-    """Draws the point whose index is the slot from the declared space: nothing is raced for."""
+    """Draws the point whose index is the slot from the declared space: nothing is raced for.
 
-    def __init__(self, *, slot: int, space: dict[str, BaseDistribution], **options: Any) -> None:
-        super().__init__(**options)
+    All slots scramble one sequence with the campaign's seed; parameters that are not declared are drawn with the slot's.
+    """
+
+    def __init__(self, *, slot: int, search: Search, seed: int, own_seed: int, options: dict[str, Any]) -> None:
+        super().__init__(
+            **{"warn_independent_sampling": False, "scramble": True, **options},
+            seed=seed,
+            independent_sampler=optuna.samplers.RandomSampler(seed=own_seed),
+        )
         self._slot = slot
-        self._space = space
+        self._space = distributions_of(search.parameters)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The declared space."""
@@ -77,40 +167,54 @@ class SlotQMCSampler(optuna.samplers.QMCSampler):
         return self._slot
 
 
-def make_sampler(search: Search, *, seed: int, slot: int, slot_seed: int, folder: Path) -> BaseSampler:
-    """The sampler of one slot; all are cheap to make. ``seed`` is the campaign's, ``slot_seed`` the slot's own."""
-    options = dict(search.sampler.options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match search.sampler.kind:
-            case "tpe":
-                return optuna.samplers.TPESampler(seed=slot_seed, **options)
-            case "random" | "grid":
-                return optuna.samplers.RandomSampler(seed=slot_seed)
-            case "qmc":
-                space = {parameter.name: distribution_of(parameter) for parameter in search.parameters}
-                options = {"warn_independent_sampling": False, "scramble": True, **options}
-                return SlotQMCSampler(slot=slot, space=space, seed=seed, **options)
-            case "cmaes":
-                return optuna.samplers.CmaEsSampler(seed=slot_seed, **options)
-            case "gp":
-                return optuna.samplers.GPSampler(seed=slot_seed, **options)
-            case "nsga2":
-                return optuna.samplers.NSGAIISampler(seed=slot_seed, **options)
-    made: BaseSampler = load_function(search.sampler.entrypoint or "", folder=folder)()
-    return made
+def _carry_over(previous: BaseSampler | None, sampler: BaseSampler) -> BaseSampler:
+    """Give ``sampler`` what its predecessor had worked out from the same study's finished trials.
+
+    Without it each slot looks through all trials for the space they share (14 of 40 ms at 5,000 trials, measured), and each
+    fit of a Gaussian process begins from nothing.
+    """
+    if type(previous) is type(sampler):
+        for name in _WORKED_OUT & vars(sampler).keys():
+            setattr(sampler, name, getattr(previous, name))
+    return sampler
+
+
+class UnusableSampler(optuna.samplers.RandomSampler):
+    """Stands for a sampler that could not be made; each trial that asks it for a parameter fails with the reason."""
+
+    def __init__(self, reason: ObjectiveError) -> None:
+        super().__init__()
+        self._reason = reason
+
+    def infer_relative_search_space(self, *_: object, **__: object) -> NoReturn:
+        """Raises the reason: the first thing a trial asks for."""
+        raise self._reason
+
+
+class UnusablePruner(BasePruner):
+    """Stands for a pruner that could not be made; each trial that asks it fails with the reason."""
+
+    def __init__(self, reason: ObjectiveError) -> None:
+        self._reason = reason
+
+    def prune(self, *_: object, **__: object) -> NoReturn:
+        """Raises the reason."""
+        raise self._reason
 
 
 def make_pruner(search: Search) -> BasePruner:
-    """The campaign's pruner."""
+    """The campaign's pruner; never raises: see the module."""
     options = dict(search.pruner.options)
-    match search.pruner.name:
-        case "median":
-            return optuna.pruners.MedianPruner(**options)
-        case "percentile":
-            return optuna.pruners.PercentilePruner(**options)
-        case "successive-halving":
-            return optuna.pruners.SuccessiveHalvingPruner(**options)
-        case "hyperband":
-            return optuna.pruners.HyperbandPruner(**options)
+    try:
+        match search.pruner.name:
+            case "median":
+                return optuna.pruners.MedianPruner(**options)
+            case "percentile":
+                return optuna.pruners.PercentilePruner(**options)
+            case "successive-halving":
+                return optuna.pruners.SuccessiveHalvingPruner(**options)
+            case "hyperband":
+                return optuna.pruners.HyperbandPruner(**options)
+    except Exception as error:  # noqa: BLE001 - Optuna's constructors raise what they like about their options
+        return UnusablePruner(ObjectiveError(f"the {search.pruner.name} pruner refuses its options {options}: {error}"))
     return optuna.pruners.NopPruner()

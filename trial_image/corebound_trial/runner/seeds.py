@@ -1,4 +1,8 @@
-"""Seeds that depend on (campaign seed, slot) alone, so that results do not depend on which worker ran what before."""
+"""Seeds that depend on (campaign seed, slot) alone, so that results do not depend on which worker ran what before.
+
+Each use of a seed has its own stream: a sampler and an objective that shared one would draw the same numbers, and the noise
+of a trial would follow its parameters.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,13 @@ import sys
 
 
 def slot_seed(campaign_seed: int, slot: int) -> int:
-    """A stable 32-bit seed."""
-    return int.from_bytes(hashlib.sha256(f"{campaign_seed}:{slot}".encode()).digest()[:4], "big")
+    """The slot's own seed, what its objective is given: the first 32 bits of SHA-256 of ``campaign_seed:slot``."""
+    return _hashed(f"{campaign_seed}:{slot}")
+
+
+def sampler_seed(slot_seed: int) -> int:
+    """The seed of what draws a slot's parameters, independent of what the slot's objective draws."""
+    return _hashed(f"sampler:{slot_seed}")
 
 
 def campaign_seed(chosen: int | None, study_id: int) -> int:
@@ -24,3 +33,7 @@ def seed_everything(seed: int) -> None:
         numpy.random.seed(seed)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(seed)
+
+
+def _hashed(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
