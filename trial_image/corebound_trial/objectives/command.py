@@ -1,39 +1,37 @@
 """Any program as a trial: parameters in its arguments and a JSON file, results from a JSON file or its output.
 
-No shell. What could go wrong: a program that is missing, fails, dies by a signal (lost, not failed), prints without end
-(memory stays constant) or no result; each is said in one sentence with the end of its output.
+No shell. The program finds its place in the environment (``COREBOUND_*``), but never the database's address. What could go
+wrong: a program that is missing, fails, dies by a signal (lost, not failed) or gives no result; each is said in one sentence
+after the end of its output.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
-import tarfile
 import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 
 from corebound.api.errors import ObjectiveError
-from corebound_trial.binding.process import leash
+from corebound_trial.objectives.checkpoint_folder import CheckpointFolder
+from corebound_trial.objectives.command_result import read_result
+from corebound_trial.objectives.program import Program, signal_name
 from corebound_trial.objectives.protocol import AttemptContext, CommandLost, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-LONGEST_LINE: Final = 4096
-STOP_SECONDS: Final = 10.0
-_REPORT: Final = re.compile(r"\s*([^=\s]+)\s*=\s*(\S+)(?:\s+step\s*=\s*(\d+))?\s*")
+    from corebound_trial.objectives.program_output import Reading
+
+LOOK_SECONDS: Final = 0.1
+STOP_SECONDS: Final = 7.0
+"""How long a program may take to leave. The worker ends us 10 s after it asked: the rest is for storing the checkpoint."""
+SECRETS: Final = ("COREBOUND_DATABASE_URL",)
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 
 
 class CommandObjective:
@@ -46,178 +44,109 @@ class CommandObjective:
 
     def run(self, trial: optuna.Trial, context: AttemptContext) -> object:
         """The values in the order of the objectives' metrics."""
-        with tempfile.TemporaryDirectory(prefix="corebound-") as scratch:
-            return _Run(self._command, self._metrics, self._folder, trial, context, Path(scratch)).run()
+        with tempfile.TemporaryDirectory(prefix="corebound-", ignore_cleanup_errors=True) as scratch:
+            run = _Run(self._metrics, trial, context, Path(scratch))
+            run.prepare()
+            command = [filled(part, trial.params) for part in self._command]
+            with Program(command, folder=self._folder, environment=run.environment(), metrics=self._metrics) as program:
+                run.follow(program)
+                return run.outcome(program)
 
 
 class _Run:
     """One attempt of a program."""
 
-    def __init__(
-        self,
-        command: list[str],
-        metrics: list[str],
-        folder: Path,
-        trial: optuna.Trial,
-        context: AttemptContext,
-        scratch: Path,
-    ) -> None:
-        self._command, self._metrics, self._folder = command, metrics, folder
-        self._trial, self._context = trial, context
-        self._result, self._parameters = scratch / "result.json", scratch / "parameters.json"
-        self._checkpoint = scratch / "checkpoint"
+    def __init__(self, metrics: Sequence[str], trial: optuna.Trial, context: AttemptContext, scratch: Path) -> None:
+        self._metrics, self._trial, self._context, self._scratch = metrics, trial, context, scratch
+        self._checkpoint = CheckpointFolder(scratch / "checkpoint", context)
         self._values: dict[str, float] = {}
-        self._reports: list[tuple[int, float]] = []
-        self._reporting = threading.Lock()
-        self._last_lines: list[str] = []
+        self._reports = 0
 
-    def run(self) -> object:
-        self._checkpoint.mkdir()
-        restored = self._context.load_bytes()
-        if restored is not None:
-            with tarfile.open(fileobj=io.BytesIO(restored)) as archive:
-                archive.extractall(self._checkpoint, filter="data")
-        self._parameters.write_text(json.dumps(self._trial.params), encoding="utf-8")
-        command = [filled(part, self._trial.params) for part in self._command]
-        program = shutil.which(command[0], path=os.environ.get("PATH")) if "/" not in command[0] else command[0]
-        try:
-            process = subprocess.Popen(
-                [program or command[0], *command[1:]],
-                cwd=self._folder,
-                env={**os.environ, **self._environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-                preexec_fn=leash(),
-            )
-        except OSError as error:
-            raise ObjectiveError(
-                f"the command {command[0]!r} cannot be started: {error.strerror}; expected a program on PATH or a path "
-                f"from {self._folder}"
-            ) from error
-        reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
-        reader.start()
-        try:
-            self._watch(process)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            reader.join(timeout=5)
-        self._tell_reports()
-        return self._outcome(process.returncode)
+    def prepare(self) -> None:
+        """Lay out what the program reads."""
+        self._checkpoint.restore()
+        parameters = {name: _plain(value) for name, value in self._trial.params.items()}
+        (self._scratch / "parameters.json").write_text(json.dumps(parameters), encoding="utf-8")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Ours without secrets, and the program's place."""
         context = self._context
-        return {
+        inherited = {name: value for name, value in os.environ.items() if name not in SECRETS}
+        return inherited | {
             "COREBOUND_CAMPAIGN": context.campaign,
             "COREBOUND_SLOT": str(context.slot),
             "COREBOUND_ATTEMPT": str(context.attempt),
             "COREBOUND_TRIAL": str(context.trial_number),
             "COREBOUND_SEED": str(context.seed),
             "COREBOUND_THREADS": str(context.threads),
-            "COREBOUND_PARAMETERS": str(self._parameters),
-            "COREBOUND_RESULT": str(self._result),
-            "COREBOUND_CHECKPOINT_DIR": str(self._checkpoint),
+            "COREBOUND_PARAMETERS": str(self._scratch / "parameters.json"),
+            "COREBOUND_RESULT": str(self._scratch / "result.json"),
+            "COREBOUND_CHECKPOINT_DIR": str(self._scratch / "checkpoint"),
         }
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.1)
-                return
-            if self._tell_reports() and len(self._metrics) == 1 and self._trial.should_prune():
-                _end(process)
+    def follow(self, program: Program) -> None:
+        """Until the program has ended. Raises ``TrialPruned`` or :class:`Stopped` when it was made to."""
+        while not program.has_ended:
+            if self._take(program.read(LOOK_SECONDS)) and len(self._metrics) == 1 and self._trial.should_prune():
+                self._take(program.end(grace=STOP_SECONDS))
                 raise optuna.TrialPruned
-            if self._context.should_stop():
-                _end(process)
-                self._save()
+            if self._context.should_stop() and not program.has_ended:
+                # Its reports first: the checkpoint remembers what had been reported when it was stored.
+                self._take(program.end(grace=STOP_SECONDS))
+                self._checkpoint.store()
                 raise Stopped
             if self._context.checkpoint_due():
-                self._save()
+                self._checkpoint.store()
+        self._take(program.finish())
 
-    def _read(self, stream: Any) -> None:
-        """Forward the program's output and look for metrics; a line without end is cut, memory stays constant."""
-        while line := stream.readline(LONGEST_LINE):
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-            text = line.decode(errors="replace").rstrip("\n")
-            self._last_lines = [*self._last_lines[-4:], text[:300]]
-            match = _REPORT.fullmatch(text)
-            if match is None or match[1] not in self._metrics:
-                continue
-            with contextlib.suppress(ValueError):
-                value = float(match[2])
-                if match[3] is None:
-                    self._values[match[1]] = value
-                elif match[1] == self._metrics[0]:
-                    with self._reporting:
-                        self._reports.append((int(match[3]), value))
-
-    def _tell_reports(self) -> bool:
-        with self._reporting:
-            reports, self._reports = self._reports, []
-        for step, value in reports:
-            if len(self._metrics) == 1:
-                self._trial.report(value, step)
-            self._context.progress(step)
-        return bool(reports)
-
-    def _save(self) -> None:
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            archive.add(
-                self._checkpoint, arcname=".", filter=lambda entry: entry if entry.isreg() or entry.isdir() else None
-            )
-        self._context.save_bytes(buffer.getvalue(), None)
-        self._context._saved_at = time.monotonic()
-
-    def _outcome(self, status: int) -> object:
-        said = "\n".join(self._last_lines)
-        if status < 0:
-            raise CommandLost(f"the command was killed by {signal.Signals(-status).name}; its last output:\n{said}")
-        if status:
-            raise ObjectiveError(f"the command ended with status {status}, expected 0; its last output:\n{said}")
-        values = dict(self._values)
-        if self._result.exists():
-            values |= self._read_result()
-        missing = [metric for metric in self._metrics if metric not in values]
-        if missing:
+    def outcome(self, program: Program) -> list[float]:
+        """The values of a program that has ended by itself."""
+        said = f"the last output of the command:\n{program.tail}\n"
+        if program.status < 0:
+            raise CommandLost(f"{said}the command was killed by {signal_name(program.status)}")
+        if program.status > 0:
+            raise ObjectiveError(f"{said}the command ended with status {program.status}, expected 0")
+        result = read_result(self._scratch / "result.json", metrics=self._metrics)
+        for name, value in result.user_attrs.items():
+            self._trial.set_user_attr(name, value)
+        for name, value in result.constraints.items():
+            self._trial.set_constraint(name, value)
+        values = self._values | result.values
+        if missing := [metric for metric in self._metrics if metric not in values]:
+            reports = f" (its {self._reports} lines with step=K are reports)" if self._reports else ""
             raise ObjectiveError(
-                f"the command printed no result for {', '.join(missing)}: expected a line {missing[0]}=VALUE or the "
-                f"JSON file named by COREBOUND_RESULT; its last output:\n{said}"
+                f"{said}the command printed no result for {', '.join(missing)}{reports}, expected a line {missing[0]}=VALUE "
+                "or the JSON file named by COREBOUND_RESULT"
             )
         return [values[metric] for metric in self._metrics]
 
-    def _read_result(self) -> dict[str, float]:
-        try:
-            result = json.loads(self._result.read_text(encoding="utf-8"))
-            for key, value in result.get("user_attrs", {}).items():
-                self._trial.set_user_attr(key, value)
-            for key, value in result.get("constraints", {}).items():
-                self._trial.set_constraint(key, float(value))
-            return {key: float(value) for key, value in result["values"].items()}
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise ObjectiveError(
-                f"the file named by COREBOUND_RESULT cannot be used ({type(error).__name__}: {error}), expected "
-                '{"values": {"metric": number}, "user_attrs": {}, "constraints": {}}'
-            ) from error
+    def _take(self, readings: Iterable[Reading]) -> bool:
+        """Values are kept, the last wins; reports of the first metric are passed on. Whether there was a report."""
+        reported = False
+        for reading in readings:
+            if reading.step is None:
+                self._values[reading.metric] = reading.value
+            elif reading.metric == self._metrics[0]:
+                reported = True
+                self._reports += 1
+                if len(self._metrics) == 1:
+                    self._trial.report(reading.value, reading.step)
+                self._context.progress(reading.step)
+        return reported
 
 
 def filled(part: str, params: Mapping[str, Any]) -> str:
-    """``{name}`` of a declared parameter replaced, other braces as they are."""
+    """``{name}`` of a declared parameter replaced, other braces as they are; floats with all their digits."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in params:
             return match[0]
-        found = params[match[1]]
+        found = _plain(params[match[1]])
         return str(found).lower() if isinstance(found, bool) else str(found)
 
-    return re.sub(r"\{([^{}]+)\}", value, part)
+    return _PLACEHOLDER.sub(value, part)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
+def _plain(value: Any) -> Any:
+    """A sampler of the user may propose numpy's numbers, which JSON does not know."""
+    return value.item() if hasattr(value, "item") else value

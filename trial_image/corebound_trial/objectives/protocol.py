@@ -1,17 +1,26 @@
-"""What an objective is given, and how an attempt can end other than by a value."""
+"""What an objective is given, and how an attempt can end other than by a value.
+
+The child provides the callables behind the context; nothing here knows the database. What could go wrong: a checkpoint too
+large for a row, which is refused before it is sent.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from corebound.api.errors import ObjectiveError
 from corebound_trial.objectives.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import optuna
+
+
+MOST_CHECKPOINT_BYTES: Final = 256 * 2**20
+"""A checkpoint is one row of the database, held in memory on its way there; PostgreSQL itself ends at 1 GiB."""
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not an error
@@ -41,7 +50,7 @@ class AttemptContext:
     _saved_at: float = field(default_factory=time.monotonic)
 
     def should_stop(self) -> bool:
-        """Whether to save and end now (raise :class:`Stopped`, or return anything)."""
+        """Whether to save and end now, by raising :class:`Stopped`. Independent of :meth:`checkpoint_due`."""
         return self.stop_requested()
 
     def checkpoint_due(self) -> bool:
@@ -49,8 +58,24 @@ class AttemptContext:
         return time.monotonic() - self._saved_at >= self.checkpoint_every
 
     def save(self, state: Mapping[str, Any], step: int | None = None) -> None:
-        """Keep arrays, tensors and JSON values; another worker can go on from them."""
-        self.save_bytes(encode_state(state), step)
+        """Keep arrays, tensors and JSON values; another worker can go on from them.
+
+        Raises :class:`ObjectiveError` that names what cannot be kept, or says that it is too large.
+        """
+        self.save_payload(encode_state(state), step)
+
+    def save_payload(self, payload: bytes, step: int | None = None) -> None:
+        """Keep bytes of the objective's own form; :attr:`load_bytes` returns them."""
+        if len(payload) > MOST_CHECKPOINT_BYTES:
+            raise ObjectiveError(
+                f"the checkpoint has {len(payload) / 2**20:.1f} MiB, expected at most "
+                f"{MOST_CHECKPOINT_BYTES // 2**20} MiB; keep only what is needed to go on"
+            )
+        self.save_bytes(payload, step)
+        self.put_off_checkpoint()
+
+    def put_off_checkpoint(self) -> None:
+        """The next one is due ``checkpoint_every`` seconds from now; for an objective that has nothing new to keep."""
         self._saved_at = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
