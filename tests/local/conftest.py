@@ -19,8 +19,13 @@ Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("home")
     # Kept running for the whole session: starting a server for each command would be most of the time.
-    with EmbeddedPostgres(folder / "postgres-18").used():
-        yield folder
+    server = EmbeddedPostgres(folder / "postgres-18")
+    try:
+        with server.used():
+            yield folder
+    finally:
+        # `corebound storage` in a test asks for the server to be left running.
+        server.stop()
 
 
 @pytest.fixture
