@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import psycopg
@@ -12,6 +12,7 @@ import pytest
 
 from corebound.api.errors import CampaignConflictError, FencedError, SchemaMismatchError, StorageError
 from corebound.api.records import CampaignRecord, Phase, SlotClaim, SlotState, WorkerTelemetry
+from corebound.ledger import storage as storage_module
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.ledger.storage import CampaignStorage
@@ -231,6 +232,27 @@ def test_reads_of_finished_trials_equal_optunas_own(ledger: Ledger, storage: Cam
     assert storage.get_all_trials(record.study_id) == own.get_all_trials(record.study_id)
     own.remove_session()
     own.engine.dispose()
+
+
+def test_a_trial_that_finishes_between_two_looks_is_read_whole(
+    ledger: Ledger, storage: CampaignStorage, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make(ledger)
+    claim = claimed(ledger, record, worker(ledger, record))
+    trial = begin_trial(storage, record, claim)
+    reader = CampaignStorage(url, grace=5)
+    look = storage_module._light_trials
+
+    def finish_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(storage_module, "_light_trials", look)
+        trial.study.tell(trial, 4.0)
+        return look(*arguments)
+
+    monkeypatch.setattr(storage_module, "_light_trials", finish_first)
+    for _ in range(2):
+        (seen,) = reader.get_all_trials(record.study_id)
+        assert (seen.state.name, seen.values) == ("COMPLETE", [4.0])
+    reader.close()
 
 
 def test_finishing_skips_what_is_open_and_fails_what_runs(ledger: Ledger, storage: CampaignStorage) -> None:

@@ -70,6 +70,14 @@ def greedy(trial):
     time.sleep(5)
     return 1.0
 
+def enough(trial):
+    trial.study.stop()
+    return 1.0
+
+def big(trial):
+    keep = bytearray(500_000_000)
+    time.sleep(20)
+
 def hang(trial):
     time.sleep(600)
 """
@@ -230,6 +238,40 @@ def test_a_thread_too_many_ends_the_campaign_by_name(corebound: Corebound, tmp_p
     outcome = json.loads(done.stdout)
     assert (outcome["phase"], outcome["reason"]) == ("Failed", "ThreadContractBroken")
     assert "torch.set_num_threads(64)" in outcome["message"]
+
+
+def test_an_objective_can_end_the_campaign(corebound: Corebound, tmp_path: Path) -> None:
+    done = corebound("run", "-f", str(write(tmp_path, "enough", "enough", trials=50)), "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert (outcome["phase"], outcome["reason"]) == ("Succeeded", "StoppedByObjective")
+    assert outcome["counts"]["skipped"] > 0
+    assert sum(outcome["counts"].values()) == 50
+
+
+def test_a_trial_beyond_its_memory_is_ended(corebound: Corebound, tmp_path: Path) -> None:
+    trial = {"entrypoint": "objectives.py:big", "memory": "400Mi"}
+    corebound("run", "-f", str(write(tmp_path, "big", trials=1, trial=trial, failurePolicy={"retries": 0})))
+    (row,) = rows(corebound, "big")
+    assert row["state"] == "failed"
+    assert "MiB of memory, trial.memory is 400 MiB" in row["error"]
+
+
+def test_a_database_that_dies_in_mid_run_costs_nothing(
+    corebound: Corebound, command: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    own = {**environment, "COREBOUND_HOME": str(tmp_path / "home")}
+    path = write(tmp_path, "outage", "stoppable", trials=2)
+    with start(command, own, path) as process:
+        pid_file = tmp_path / "home" / "postgres-18" / "data" / "postmaster.pid"
+        output = tmp_path / "home" / "campaigns" / "outage"
+        wait_until(lambda: any(output.glob("slot-*.log")))
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        _, said = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert said.count("waiting for the database") == 1
+    found = corebound("results", "outage", "--json", COREBOUND_HOME=own["COREBOUND_HOME"])
+    assert [(row["state"], row["attempts"]) for row in json.loads(found.stdout)] == [("succeeded", 1)] * 2
 
 
 def test_a_hanging_trial_is_ended_with_its_stacks(corebound: Corebound, tmp_path: Path) -> None:

@@ -114,12 +114,15 @@ class Supervisor:
             self._kill()
 
     def _summary(self, maximize: list[bool]) -> LedgerSummary:
+        waiting = False
         while True:
             try:
                 campaign = self.ledger.campaigns.get(self.campaign.name)
                 return self.ledger.summaries.of(campaign, maximize=maximize)
             except StorageUnreachableError as error:
-                self.say(f"waiting for the database: {error}")
+                if not waiting:
+                    self.say(f"waiting for the database: {error}")
+                waiting = True
                 time.sleep(1.0)
                 with contextlib.suppress(StorageUnreachableError):
                     self.start_database()

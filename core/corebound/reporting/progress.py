@@ -92,7 +92,8 @@ class Progress:
         due = time.monotonic() - self._shown_at >= PLAIN_SECONDS
         if line != self._shown and (due or summary.done != self._done):
             self._shown_at, self._shown, self._done = time.monotonic(), line, summary.done
-            print("\n".join([line, *(slot_lines(self._rows(), summary.now) if due else [])]), file=sys.stderr)  # noqa: T201
+            lines = [line, *(slot_lines(self._rows(), summary.now) if due else [])]
+            print("\n".join(lines), file=sys.stderr)  # noqa: T201 - the command line's own output
 
     def say(self, text: str) -> None:
         """A line that stays."""

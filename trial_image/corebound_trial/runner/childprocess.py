@@ -61,6 +61,21 @@ class ChildProcess:
         """The child's process id, also its group's."""
         return self._process.pid
 
+    def wait_until_ready(self, *, timeout: float) -> list[tuple[str, int]]:
+        """The size of each library's pool in the child; none when it ended or did not get ready in ``timeout`` seconds.
+
+        Neither is an error here: the first attempt then ends at once, with the reason.
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                message = self.wire.receive(timeout=0.5)
+            except EOFError:
+                break
+            if message is not None and message["type"] == "ready":
+                return [(name, threads) for name, threads in message["pools"]]
+        return []
+
     def begin_output(self, *, slot: int, attempt: int) -> None:
         """What the child prints from now on belongs to this attempt."""
         with self._switching:

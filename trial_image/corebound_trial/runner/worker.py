@@ -12,20 +12,21 @@ import os
 import signal
 import socket
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
-from corebound.api.records import SlotProgress, SlotState
 from corebound.local.cgroups import throttled_seconds
+from corebound.planning.ending import EndReason
 from corebound_trial.binding.breach import Breach, BreachWatch
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
 from corebound_trial.binding.telemetry import Meter, TreeSampler
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
+from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 600.0
 SAMPLE_SECONDS: Final = 1.0
+SIGN_OF_LIFE_SECONDS: Final = 0.05
+"""CPU time between two samples that shows a silent trial at work."""
 STOP_SECONDS: Final = 10.0
 READY_SECONDS: Final = 120.0
 
@@ -54,21 +57,6 @@ class WorkerOptions:
     own_quota: bool
     """Whether the control group is this worker's alone, as in a pod."""
     grace: float = GRACE_SECONDS
-
-
-@dataclass(kw_only=True)
-class _Attempt:
-    """What the parent knows of the attempt that runs."""
-
-    claim: SlotClaim
-    started: float
-    cpu_before: float
-    step: int | None = None
-    steps: int | None = None
-    value: float | None = None
-    reported: float | None = None
-    active: float = field(default_factory=time.monotonic)
-    stopping_since: float | None = None
 
 
 class Worker:
@@ -142,18 +130,19 @@ class Worker:
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:
-            if self._child is None or self._child.exit_status() is not None:
-                self._replace_child()
-            child = self._held_child()
+            child = self._child
+            if child is None or child.exit_status() is not None:
+                child = self._replace_child()
             self._meter.add(self._sampler.sample())
-            attempt = _Attempt(claim=claim, started=time.monotonic(), cpu_before=self._cpu_seconds())
+            now = time.monotonic()
+            attempt = RunningAttempt(claim=claim, started=now, active=now, cpu_before=self._cpu_seconds())
             child.begin_output(slot=claim.slot, attempt=claim.attempt)
             child.wire.send({"type": "run", "claim": asdict(claim)})
             self._watch(child, attempt)
         except FencedError:
             self._end_child()
 
-    def _watch(self, child: ChildProcess, attempt: _Attempt) -> None:
+    def _watch(self, child: ChildProcess, attempt: RunningAttempt) -> None:
         """Until the attempt has ended, one way or another."""
         sampled = 0.0
         while True:
@@ -170,56 +159,41 @@ class Worker:
                 self._hear(message, attempt)
             if time.monotonic() - sampled >= SAMPLE_SECONDS:
                 sampled = time.monotonic()
-                self._sample(child, attempt)
-            if (reason := self._overdue(child, attempt)) is not None:
-                self._lose(attempt, reason)
-                return
+                if (reason := self._sample(child, attempt)) is not None:
+                    self._lose(attempt, reason)
+                    return
             if self._stop_attempt(child, attempt):
                 return
             self._beat(attempt)
 
-    def _hear(self, message: Message, attempt: _Attempt) -> None:
-        attempt.active = time.monotonic()
+    def _hear(self, message: Message, attempt: RunningAttempt) -> None:
         if message["type"] == "breach":
             self._break_contract(attempt, message["message"])
         elif message["type"] == "progress":
-            attempt.reported = attempt.active
-            attempt.step = message.get("step", attempt.step)
-            attempt.steps = message.get("steps", attempt.steps)
-            attempt.value = message.get("value", attempt.value)
+            attempt.hear(message, now=time.monotonic())
 
-    def _sample(self, child: ChildProcess, attempt: _Attempt) -> None:
+    def _sample(self, child: ChildProcess, attempt: RunningAttempt) -> str | None:
+        """Measure and judge; the reason to end the attempt, if there is one."""
         before = self._cpu_seconds()
         reap_adopted(managed={child.pid})
         sample = self._sampler.sample()
         self._meter.add(sample)
-        if self._cpu_seconds() - before > 0.05 or child.output_at > attempt.active:
+        attempt.active = max(attempt.active, child.output_at)
+        if self._cpu_seconds() - before > SIGN_OF_LIFE_SECONDS:
             attempt.active = time.monotonic()
         verdict = self._breaches.judge_sample(sample)
         if isinstance(verdict, Breach):
             self._break_contract(attempt, verdict.message)
-        if self._options.enforce_memory and sample.memory_bytes > self._spec.trial.memory:
-            used = self._sampler.proportional_memory()
-            if used > self._spec.trial.memory:
-                mib = 2**20
-                self._lose(
-                    attempt,
-                    f"used {used // mib} MiB of memory, trial.memory is {self._spec.trial.memory // mib} MiB; raise it, or "
-                    "make the trial smaller",
-                )
-                raise FencedError("the attempt was ended")
+        # The sum counts shared pages in every process; the exact figure is dearer, so it is asked only when needed.
+        trial = self._spec.trial
+        if self._options.enforce_memory and sample.memory_bytes > trial.memory:
+            reason = too_large(trial, used_bytes=self._sampler.proportional_memory())
+            if reason is not None:
+                return reason
+        overdue = attempt.overdue(trial, now=time.monotonic())
+        return None if overdue is None else f"{overdue}; its stacks:\n{child.stacks()}"
 
-    def _overdue(self, child: ChildProcess, attempt: _Attempt) -> str | None:
-        """Why the attempt took too long, with its stacks; None while it may go on."""
-        now, trial = time.monotonic(), self._spec.trial
-        if trial.timeout is not None and now - attempt.started > trial.timeout:
-            return f"took longer than timeout {trial.timeout:g} s; its stacks:\n{child.stacks()}"
-        silent = now - max(attempt.active, child.output_at)
-        if trial.stall_timeout is not None and silent > trial.stall_timeout:
-            return f"no report, output or CPU use for stallTimeout {trial.stall_timeout:g} s; its stacks:\n{child.stacks()}"
-        return None
-
-    def _stop_attempt(self, child: ChildProcess, attempt: _Attempt) -> bool:
+    def _stop_attempt(self, child: ChildProcess, attempt: RunningAttempt) -> bool:
         """Pass a wish to stop on to the child; True when the attempt was ended for it."""
         reason = self._ending or self._stop
         if reason is None:
@@ -233,7 +207,7 @@ class Worker:
         self._give_back(attempt)
         return True
 
-    def _give_back(self, attempt: _Attempt) -> None:
+    def _give_back(self, attempt: RunningAttempt) -> None:
         """A stopped attempt: skipped when the campaign has ended, else open again."""
         cpu = self._cpu_seconds() - attempt.cpu_before
         ending = self._ending
@@ -242,7 +216,7 @@ class Worker:
         else:
             self._patiently(lambda: self._ledger.slots.release(attempt.claim, cpu_seconds=cpu))
 
-    def _ended(self, child: ChildProcess, attempt: _Attempt, message: Message) -> None:
+    def _ended(self, child: ChildProcess, attempt: RunningAttempt, message: Message) -> None:
         self._meter.add(self._sampler.sample())
         self._judge_pools(attempt, message["pools"])
         cpu = self._cpu_seconds() - attempt.cpu_before
@@ -251,7 +225,9 @@ class Worker:
             case "told":
                 if message["study_stopped"]:
                     self._patiently(
-                        lambda: self._ledger.campaigns.request_stop(self._campaign.campaign_id, "StudyStopped")
+                        lambda: self._ledger.campaigns.request_stop(
+                            self._campaign.campaign_id, EndReason.STOPPED_BY_OBJECTIVE
+                        )
                     )
                 self._patiently(lambda: slots.close(claim, cpu_seconds=cpu, error=error))
                 if self._spec.trial.callbacks:
@@ -271,7 +247,7 @@ class Worker:
                 pass
         self._beat(None, now=True)
 
-    def _child_gone(self, child: ChildProcess, attempt: _Attempt) -> None:
+    def _child_gone(self, child: ChildProcess, attempt: RunningAttempt) -> None:
         """A signal is a lost attempt; an exit in mid-trial is the objective's own doing and failed."""
         deadline = time.monotonic() + 5
         while (status := child.exit_status()) is None and time.monotonic() < deadline:
@@ -284,47 +260,35 @@ class Worker:
         else:
             self._patiently(lambda: self._ledger.slots.close(attempt.claim, cpu_seconds=cpu, error=ending_of(status)))
 
-    def _lose(self, attempt: _Attempt, reason: str) -> SlotState:
+    def _lose(self, attempt: RunningAttempt, reason: str) -> None:
         self._end_child()
         cpu = self._cpu_seconds() - attempt.cpu_before
-        state: SlotState = self._patiently(
-            lambda: self._ledger.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu)
-        )
-        return state
+        self._patiently(lambda: self._ledger.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
 
-    def _judge_pools(self, attempt: _Attempt, pools: list[list[Any]]) -> None:
+    def _judge_pools(self, attempt: RunningAttempt, pools: list[list[Any]]) -> None:
         reports = [PoolReport(library=library, threads=threads) for library, threads in pools]
         verdict = self._breaches.judge_pools(reports)
         if isinstance(verdict, Breach):
             self._break_contract(attempt, verdict.message)
 
-    def _break_contract(self, attempt: _Attempt, message: str) -> None:
+    def _break_contract(self, attempt: RunningAttempt, message: str) -> None:
         self._end_child()
         with contextlib.suppress(FencedError):
             self._patiently(lambda: self._ledger.slots.release(attempt.claim))
         raise ThreadContractError(f"thread contract broken in slot {attempt.claim.slot}: {message}")
 
-    def _beat(self, attempt: _Attempt | None, *, now: bool = False) -> None:
+    def _beat(self, attempt: RunningAttempt | None, *, now: bool = False) -> None:
         """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over."""
         moment = time.monotonic()
         if not now and moment - self._beat_at < self._campaign.heartbeat_seconds:
             return
         self._beat_at = moment
-        progress = None
-        if attempt is not None:
-            progress = SlotProgress(
-                step=attempt.step,
-                steps=attempt.steps,
-                last_value=attempt.value,
-                cpu_seconds=self._cpu_seconds() - attempt.cpu_before,
-                reported_ago=None if attempt.reported is None else moment - attempt.reported,
-            )
         try:
             beat = self._ledger.workers.beat(
                 self._worker_id,
                 self._meter.telemetry(),
                 claim=attempt.claim if attempt else None,
-                progress=progress,
+                progress=attempt.progress(cpu_seconds=self._cpu_seconds(), now=moment) if attempt else None,
             )
         except StorageUnreachableError:
             if moment - self._answered_at > self._options.grace:
@@ -345,7 +309,7 @@ class Worker:
                     raise
                 time.sleep(0.5)
 
-    def _replace_child(self) -> None:
+    def _replace_child(self) -> ChildProcess:
         self._end_child()
         child = ChildProcess(
             {
@@ -362,21 +326,9 @@ class Worker:
         )
         self._child = child
         self._breaches = BreachWatch(threads=self._options.threads)
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                message = child.wire.receive(timeout=0.5)
-            except EOFError:
-                return
-            if message is not None and message["type"] == "ready":
-                pools = tuple(PoolReport(library=name, threads=threads) for name, threads in message["pools"])
-                self._check_contract(pools)
-                return
-
-    def _held_child(self) -> ChildProcess:
-        if self._child is None:
-            raise FencedError("there is no child")
-        return self._child
+        pools = child.wait_until_ready(timeout=READY_SECONDS)
+        self._check_contract(tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
+        return child
 
     def _end_child(self) -> None:
         if self._child is not None:

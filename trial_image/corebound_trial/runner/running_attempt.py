@@ -1,0 +1,72 @@
+"""One attempt as the worker's parent sees it: how far it is, and whether its time or memory is used up.
+
+Pure; its caller hands the time over. Flows in: what the child says and what was sampled. Flows out: the progress of a
+heartbeat, and the reason to end the attempt. What could go wrong: a trial that computes without a word looks silent, so CPU
+use and output count as signs of life.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from corebound.api.records import SlotProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from corebound.api.records import SlotClaim
+    from corebound.api.trial import TrialSpec
+
+MEBIBYTE: Final = 2**20
+
+
+@dataclass(kw_only=True)
+class RunningAttempt:
+    """Times are seconds of one monotonic clock, CPU seconds those of the whole worker."""
+
+    claim: SlotClaim
+    started: float
+    active: float
+    cpu_before: float
+    step: int | None = None
+    steps: int | None = None
+    value: float | None = None
+    reported: float | None = None
+    stopping_since: float | None = None
+
+    def hear(self, progress: Mapping[str, Any], *, now: float) -> None:
+        """The child has shown progress."""
+        self.active = self.reported = now
+        self.step = progress.get("step", self.step)
+        self.steps = progress.get("steps", self.steps)
+        self.value = progress.get("value", self.value)
+
+    def progress(self, *, cpu_seconds: float, now: float) -> SlotProgress:
+        """For the heartbeat."""
+        return SlotProgress(
+            step=self.step,
+            steps=self.steps,
+            last_value=self.value,
+            cpu_seconds=cpu_seconds - self.cpu_before,
+            reported_ago=None if self.reported is None else now - self.reported,
+        )
+
+    def overdue(self, trial: TrialSpec, *, now: float) -> str | None:
+        """Why the attempt took too long; None while it may go on."""
+        if trial.timeout is not None and now - self.started > trial.timeout:
+            return f"took longer than timeout {trial.timeout:g} s"
+        if trial.stall_timeout is not None and now - self.active > trial.stall_timeout:
+            return f"no report, output or CPU use for stallTimeout {trial.stall_timeout:g} s"
+        return None
+
+
+def too_large(trial: TrialSpec, *, used_bytes: int) -> str | None:
+    """Why the attempt is ended for its memory; None while it fits."""
+    if used_bytes <= trial.memory:
+        return None
+    return (
+        f"used {used_bytes // MEBIBYTE} MiB of memory, trial.memory is {trial.memory // MEBIBYTE} MiB; raise it, or make "
+        "the trial smaller"
+    )
