@@ -12,9 +12,7 @@ from pydantic.alias_generators import to_camel
 class Model(BaseModel):
     """Unknown fields are refused, nothing changes after loading."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, use_attribute_docstrings=False)
 
 
 def refuse_unknown(found: Any, allowed: tuple[str, ...], what: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, StrictInt, StrictStr, field_validator, model_validat
 from corebound.api.contract import contradictions
 from corebound.api.model import Model, refuse_unknown
 from corebound.api.quantities import parse_duration, parse_memory
+from corebound.api.template import PodTemplate
 from corebound.api.workload import TASKS, WORKLOAD_PARAMETERS
 
 _FUNCTION: Final = re.compile(r"(?:[\w.]+|[^:]+\.py):[A-Za-z_]\w*")
@@ -65,7 +66,11 @@ class TrialSpec(Model):
     stall_timeout: float | None = Field(None, description="Longest time without report, output or CPU use.")
     image: StrictStr | None = Field(None, description="Container image; cluster only.")
     artifacts: StrictStr | None = Field(None, description="Where files left in COREBOUND_ARTIFACTS are kept.")
-    template: dict[str, Any] = Field({}, description="Pod template additions; cluster only.")
+    template: PodTemplate = Field(
+        PodTemplate(),
+        description="Additions to the pods, such as nodeSelector, tolerations and volumes. Counts on a cluster only; "
+        "on this machine it changes nothing.",
+    )
 
     @field_validator("memory", mode="before")
     @classmethod
