@@ -60,20 +60,33 @@ PRUNER_OPTIONS: Final = {
 class Objective(Model):
     """One figure to be made as large or as small as possible."""
 
-    metric: Name = Field(description="The metric's name, as results and the status show it.")
-    direction: Literal["maximize", "minimize"] = Field(description="Which way is better.")
-    target: Number | None = Field(None, description="End the campaign once this value is reached; one objective only.")
+    metric: Name = Field(description="Name of the figure, as a command prints it and as results and status show it.")
+    direction: Literal["maximize", "minimize"] = Field(description="Which way is better: maximize or minimize.")
+    target: Number | None = Field(
+        None,
+        description="Value at which the campaign ends early as Succeeded, running trials stopped; with one objective only.",
+    )
 
 
 class Sampler(Model):
     """Who proposes the next point."""
 
     name: Literal["tpe", "random", "grid", "qmc", "cmaes", "gp", "nsga2"] | None = Field(
-        None, description="One of Optuna's samplers; tpe when neither name nor entrypoint is given."
+        None,
+        description="Which of Optuna's samplers proposes the points; tpe when neither name nor entrypoint is given.",
     )
-    entrypoint: Name | None = Field(None, description="package.module:make_sampler, a function that returns a sampler.")
-    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] | None = Field(None, description="Seed of the whole campaign.")
-    options: dict[str, Any] = Field({}, description="The Optuna constructor's keywords.")
+    entrypoint: Name | None = Field(
+        None,
+        description="A sampler of your own instead of a name: package.module:make_sampler, a function that returns one.",
+    )
+    seed: Annotated[StrictInt, Field(ge=0, lt=2**32)] | None = Field(
+        None,
+        description="Seed from which each slot's own seed is derived, so that a campaign can be repeated. Default: another "
+        "one for each study.",
+    )
+    options: dict[str, Any] = Field(
+        {}, description="Keywords of the sampler's constructor in Optuna, for example {n_startup_trials: 20} for tpe."
+    )
 
     @property
     def kind(self) -> str:
@@ -93,9 +106,11 @@ class Pruner(Model):
     """Who ends hopeless trials early."""
 
     name: Literal["none", "median", "percentile", "successive-halving", "hyperband"] = Field(
-        "none", description="One of Optuna's pruners."
+        "none", description="Which of Optuna's pruners ends hopeless trials early; none lets each trial end by itself."
     )
-    options: dict[str, Any] = Field({}, description="The Optuna constructor's keywords.")
+    options: dict[str, Any] = Field(
+        {}, description="Keywords of the pruner's constructor in Optuna, for example {n_warmup_steps: 10} for median."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Pruner:
@@ -108,12 +123,14 @@ class Pruner(Model):
 class FloatParameter(Model):
     """A real number."""
 
-    name: Name = Field(description="The parameter's name.")
-    type: Literal["float"] = Field(description="A real number.")
-    low: Number = Field(description="The smallest value.")
-    high: Number = Field(description="The largest value.")
-    log: StrictBool = Field(False, description="Search on a logarithmic scale.")
-    step: Number | None = Field(None, description="Distance between values.")
+    name: Name = Field(description="Name of the parameter, unique in the campaign.")
+    type: Literal["float"] = Field(description="Kind of parameter; float is a real number from low to high.")
+    low: Number = Field(description="The smallest value, itself allowed.")
+    high: Number = Field(description="The largest value, itself allowed.")
+    log: StrictBool = Field(False, description="Whether to search on a logarithmic scale; low must be above 0.")
+    step: Number | None = Field(
+        None, description="Distance between allowed values, counted from low; default: any value. Not with log."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FloatParameter:
@@ -124,12 +141,12 @@ class FloatParameter(Model):
 class IntParameter(Model):
     """A whole number."""
 
-    name: Name = Field(description="The parameter's name.")
-    type: Literal["int"] = Field(description="A whole number.")
-    low: StrictInt = Field(description="The smallest value.")
-    high: StrictInt = Field(description="The largest value.")
-    log: StrictBool = Field(False, description="Search on a logarithmic scale.")
-    step: StrictInt = Field(1, description="Distance between values.")
+    name: Name = Field(description="Name of the parameter, unique in the campaign.")
+    type: Literal["int"] = Field(description="Kind of parameter; int is a whole number from low to high.")
+    low: StrictInt = Field(description="The smallest value, itself allowed.")
+    high: StrictInt = Field(description="The largest value, itself allowed.")
+    log: StrictBool = Field(False, description="Whether to search on a logarithmic scale; low must be above 0.")
+    step: StrictInt = Field(1, description="Distance between allowed values, counted from low. Not with log.")
 
     @model_validator(mode="after")
     def _check(self) -> IntParameter:
@@ -140,9 +157,14 @@ class IntParameter(Model):
 class CategoricalParameter(Model):
     """One of several values."""
 
-    name: Name = Field(description="The parameter's name.")
-    type: Literal["categorical"] = Field(description="One of several values.")
-    choices: list[Choice] = Field(min_length=1, description="Strings, numbers or booleans.")
+    name: Name = Field(description="Name of the parameter, unique in the campaign.")
+    type: Literal["categorical"] = Field(
+        description="Kind of parameter; categorical is one of the choices, without order."
+    )
+    choices: list[Choice] = Field(
+        min_length=1,
+        description="The values to choose from: texts, numbers, true or false, for example [tanh, relu]; never null.",
+    )
 
     @field_validator("choices")
     @classmethod
@@ -159,17 +181,30 @@ Parameter = Annotated[FloatParameter | IntParameter | CategoricalParameter, Fiel
 class WarmStart(Model):
     """Finished trials to learn from."""
 
-    study: Name = Field(description="Name of another study in the same storage; read once.")
+    study: Name = Field(
+        description="Name of the earlier study in the same storage; it is read once, before the first trial."
+    )
 
 
 class Search(Model):
     """The parameter space and the way through it."""
 
-    sampler: Sampler = Field(Sampler(), description="Who proposes the next point.")
-    pruner: Pruner = Field(Pruner(), description="Who ends hopeless trials early.")
-    parameters: list[Parameter] = Field([], description="The declared parameters; may be empty with an entrypoint.")
-    enqueue: list[dict[str, Choice]] = Field([], description="Points, also partial ones, tried first.")
-    warm_start: WarmStart | None = Field(None, description="Finished trials of another study.")
+    sampler: Sampler = Field(Sampler(), description="What proposes the parameters of each trial.")
+    pruner: Pruner = Field(
+        Pruner(), description="What ends hopeless trials early; none by default, with one objective only."
+    )
+    parameters: list[Parameter] = Field(
+        [],
+        description="The declared parameters with their ranges; may be empty with an entrypoint, which then names its own.",
+    )
+    enqueue: list[dict[str, Choice]] = Field(
+        [],
+        description="Points that are tried first, in this order, for example [{lr: 0.01}]; what a point leaves out is "
+        "sampled.",
+    )
+    warm_start: WarmStart | None = Field(
+        None, description="Finished trials of an earlier study that the sampler learns from before its first proposal."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Search:

@@ -30,10 +30,17 @@ class Metadata(Model):
     """Who the campaign is."""
 
     model_config = Model.model_config | {"extra": "ignore"}
-    name: StrictStr = Field(description="The campaign's name: lower case letters, digits and dashes.")
-    namespace: StrictStr | None = Field(None, description="Cluster only.")
-    labels: dict[str, str] = Field({}, description="Kubernetes labels.")
-    annotations: dict[str, str] = Field({}, description="Kubernetes annotations.")
+    name: StrictStr = Field(
+        description="Name of the campaign and of its study: at most 52 lower case letters, digits and dashes, beginning and "
+        "ending with a letter or digit."
+    )
+    namespace: StrictStr | None = Field(None, description="Namespace of the object; counts on a cluster only.")
+    labels: dict[str, str] = Field(
+        {}, description="Kubernetes labels of the object; on this machine they change nothing."
+    )
+    annotations: dict[str, str] = Field(
+        {}, description="Kubernetes annotations of the object; on this machine they change nothing."
+    )
 
     @field_validator("name")
     @classmethod
@@ -49,13 +56,32 @@ class Metadata(Model):
 class PoolSpec(Model):
     """What one node has to give."""
 
-    node_selector: dict[str, str] = Field({}, description="Labels of the nodes to use; cluster only.")
-    cpu: float | None = Field(None, description="Allocatable CPU of one node, for example 126620m.")
-    memory: StrictInt | None = Field(None, description="Allocatable memory of one node.")
-    pods: Annotated[StrictInt, Field(ge=1)] | None = Field(None, description="Pods one node can hold.")
-    max_nodes: Annotated[StrictInt, Field(ge=1)] = Field(1, description="Nodes at most.")
-    vm_size: StrictStr | None = Field(None, description="The machine's name, for displays.")
-    price_per_hour: Decimal | None = Field(None, ge=0, description="Price of one node and hour.")
+    node_selector: dict[str, str] = Field(
+        {}, description="Labels of the nodes to use, for example {pool: cpu}; counts on a cluster only."
+    )
+    cpu: float | None = Field(
+        None,
+        description="CPU that one node has to give (allocatable, not printed on the box), in cores such as 4 or 126620m. "
+        "Needed where an autoscaler starts at no node at all; default: what is found.",
+    )
+    memory: StrictInt | None = Field(
+        None, description="Memory that one node has to give, for example 480Gi; default: what is found, else no limit."
+    )
+    pods: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None, description="Workers that one node accepts at most, for example 110; default: no such limit."
+    )
+    max_nodes: Annotated[StrictInt, Field(ge=1)] = Field(
+        1, description="How many such nodes the campaign may use at once."
+    )
+    vm_size: StrictStr | None = Field(
+        None, description="Name of the machine type, for example Standard_D128as_v7; shown, never looked up."
+    )
+    price_per_hour: Decimal | None = Field(
+        None,
+        ge=0,
+        description='Price of one node for one hour as a text such as "3.50"; plan, status and results show the cost from '
+        "it. Default: no price, no cost.",
+    )
 
     @field_validator("cpu", mode="before")
     @classmethod
@@ -71,7 +97,10 @@ class PoolSpec(Model):
 class CheckpointSpec(Model):
     """When trials write what they need to go on."""
 
-    every: float = Field(60.0, description="Time between checkpoints, for example 60s.")
+    every: float = Field(
+        60.0,
+        description="Time between two checkpoints of a trial, for example 60s or 5m: the most that a killed worker loses.",
+    )
 
     @field_validator("every", mode="before")
     @classmethod
@@ -82,38 +111,87 @@ class CheckpointSpec(Model):
 class FailurePolicy(Model):
     """What happens to attempts that end badly."""
 
-    retries: Annotated[StrictInt, Field(ge=0)] = Field(2, description="Further attempts after a lost one.")
-    retry_exceptions: StrictBool = Field(False, description="Retry trials that raised, with a new trial.")
+    retries: Annotated[StrictInt, Field(ge=0)] = Field(
+        2,
+        description="Further attempts of a trial whose attempt was lost (killed, out of memory, evicted, timed out); each "
+        "goes on from the checkpoint with the same parameters.",
+    )
+    retry_exceptions: StrictBool = Field(
+        False,
+        description="Whether a slot whose trial raised an exception or returned no usable value is tried again, as a new "
+        "trial; otherwise it is closed as failed at once.",
+    )
     max_failed_trials: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        None, description="End beyond so many failures."
+        None,
+        description="End the campaign as Failed once more slots than this have failed. Default: no limit, but a campaign "
+        "whose first 5 closed slots all failed ends.",
     )
 
 
 class Budget(Model):
     """The most the campaign may cost."""
 
-    amount: Decimal = Field(gt=0, description="Amount of money.")
-    currency: StrictStr = Field("USD", description="Its currency.")
+    amount: Decimal = Field(
+        gt=0,
+        description='The most that the campaign may cost, as a text such as "20" or "7.50". Reaching it suspends the '
+        "campaign; raising it lets the campaign go on.",
+    )
+    currency: StrictStr = Field(
+        "USD", description="Currency of the amount and of the pool's price, for example USD or EUR."
+    )
 
 
 class CampaignSpec(Model):
     """What is searched, with what, on what."""
 
-    trials: Annotated[StrictInt, Field(ge=1, le=MOST_TRIALS)] = Field(description="Exactly this many slots.")
-    threads: Annotated[StrictInt, Field(ge=1, le=MOST_THREADS)] | Literal["auto"] = Field(
-        "auto", description="Threads, CPU request and CPU limit of each trial."
+    trials: Annotated[StrictInt, Field(ge=1, le=MOST_TRIALS)] = Field(
+        description="How many trials are run: exactly this many, whatever crashes or restarts. May grow later, never shrink."
     )
-    parallelism: Annotated[StrictInt, Field(ge=1)] | Literal["auto"] = Field("auto", description="Workers at once.")
-    objectives: Annotated[list[Objective], Field(min_length=1)] = Field(description="What is optimised.")
-    search: Search = Field(Search(), description="The parameter space and the way through it.")
-    trial: TrialSpec = Field(description="What one trial is.")
-    pool: PoolSpec | None = Field(None, description="What one node has to give.")
-    checkpoint: CheckpointSpec = Field(CheckpointSpec(), description="Checkpoints.")
-    failure_policy: FailurePolicy = Field(FailurePolicy(), description="Retries and limits.")
-    suspend: StrictBool = Field(False, description="Stop all workers, keep everything.")
-    active_deadline_seconds: Annotated[StrictInt, Field(ge=1)] | None = Field(None, description="Longest active time.")
-    budget: Budget | None = Field(None, description="The most it may cost.")
-    ttl_seconds_after_finished: Annotated[StrictInt, Field(ge=0)] | None = Field(None, description="Cluster only.")
+    threads: Annotated[StrictInt, Field(ge=1, le=MOST_THREADS)] | Literal["auto"] = Field(
+        "auto",
+        description="Threads of each trial: at once the thread count of every maths library in it and its CPU request and "
+        "limit (or, on this machine, its cores). auto takes the calibrated best, else 1. Cannot change later.",
+    )
+    parallelism: Annotated[StrictInt, Field(ge=1)] | Literal["auto"] = Field(
+        "auto",
+        description="Trials that run at the same time. auto is as many as fit the pool, never more than the trials. Fewer "
+        "let tpe, cmaes, gp and nsga2 learn more often.",
+    )
+    objectives: Annotated[list[Objective], Field(min_length=1)] = Field(
+        description="The figures to optimise, one or several; with several, the Pareto front is shown instead of a best "
+        "trial."
+    )
+    search: Search = Field(
+        Search(), description="The parameters that are searched, and the sampler and pruner that search them."
+    )
+    trial: TrialSpec = Field(
+        description="What one trial runs (exactly one of workload, entrypoint and command) and what it may use."
+    )
+    pool: PoolSpec | None = Field(
+        None, description="What one node has to give and costs; default: this machine, or the nodes that are found."
+    )
+    checkpoint: CheckpointSpec = Field(
+        CheckpointSpec(), description="How often trials keep what they need to go on after a stop or a crash."
+    )
+    failure_policy: FailurePolicy = Field(
+        FailurePolicy(), description="What follows when an attempt is lost or a trial fails."
+    )
+    suspend: StrictBool = Field(
+        False, description="true stops all workers after a checkpoint and keeps everything; false goes on."
+    )
+    active_deadline_seconds: Annotated[StrictInt, Field(ge=1)] | None = Field(
+        None,
+        description="Seconds that the campaign may be active, suspended time not counted; then running trials are stopped "
+        "and it ends. Default: no limit.",
+    )
+    budget: Budget | None = Field(
+        None, description="The most the campaign may cost; needs pool.pricePerHour. Default: no limit."
+    )
+    ttl_seconds_after_finished: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        None,
+        description="Seconds after its end when the object is deleted; results stay in the ledger. Default: never. Counts on "
+        "a cluster only.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> CampaignSpec:
@@ -157,10 +235,12 @@ class CampaignSpec(Model):
 class SearchCampaign(Model):
     """One search: N trials over a parameter space."""
 
-    api_version: Literal["corebound.dev/v1alpha1"] = Field(description=API_VERSION)
-    kind: Literal["SearchCampaign"] = Field(description="SearchCampaign")
-    metadata: Metadata = Field(description="Who the campaign is.")
-    spec: CampaignSpec = Field(description="What is searched, with what, on what.")
+    api_version: Literal["corebound.dev/v1alpha1"] = Field(
+        description="Version of this object: corebound.dev/v1alpha1."
+    )
+    kind: Literal["SearchCampaign"] = Field(description="Kind of this object: SearchCampaign.")
+    metadata: Metadata = Field(description="The campaign's name and its Kubernetes labels.")
+    spec: CampaignSpec = Field(description="What is searched, how, with how many threads, and for how long.")
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form, without what is left at its default."""

@@ -103,35 +103,35 @@ class PodTemplate(Model):
     )
     tolerations: list[Annotated[Object, _checked(_check_toleration)]] = Field(
         [],
-        description="Kubernetes tolerations: the taints that these pods accept, for example "
-        "[{key: spot, operator: Exists}]. Counts on a cluster only.",
+        description="Kubernetes tolerations: the taints that these pods accept, for example [{key: spot, operator: Exists}]. "
+        "Counts on a cluster only.",
     )
     affinity: Annotated[Object, _checked(_check_affinity)] = Field(
         {},
-        description="Kubernetes affinity (nodeAffinity, podAffinity, podAntiAffinity) in place of the operator's "
-        "preference for the campaign's own nodes. Counts on a cluster only.",
+        description="Kubernetes affinity (nodeAffinity, podAffinity, podAntiAffinity) in place of the operator's preference "
+        "for the campaign's own nodes. Counts on a cluster only.",
     )
     env_from: list[Annotated[Object, _checked(_check_env_source)]] = Field(
         [],
-        description="ConfigMaps and Secrets whose keys become environment variables, for example "
-        "[{secretRef: {name: my-credentials}}]. Counts on a cluster only.",
+        description="ConfigMaps and Secrets whose keys become environment variables, for example [{secretRef: {name: "
+        "my-credentials}}]. Counts on a cluster only.",
     )
     volumes: list[Annotated[Object, _checked(_check_volume)]] = Field(
         [],
-        description="Kubernetes volumes, for example [{name: data, persistentVolumeClaim: {claimName: data}}]. "
-        "Counts on a cluster only.",
+        description="Kubernetes volumes, for example [{name: data, persistentVolumeClaim: {claimName: data}}]. Counts on a "
+        "cluster only.",
     )
     volume_mounts: list[Annotated[Object, _checked(_check_mount)]] = Field(
         [],
-        description="Where these volumes appear in the trial's container, for example "
-        "[{name: data, mountPath: /data}]. Counts on a cluster only.",
+        description="Where these volumes appear in the trial's container, for example [{name: data, mountPath: /data}]. "
+        "Counts on a cluster only.",
     )
     labels: Labels = Field({}, description="Labels added to each pod. Counts on a cluster only.")
     annotations: Labels = Field({}, description="Annotations added to each pod. Counts on a cluster only.")
     image_pull_secrets: list[Annotated[Object, _checked(_check_secret_name)]] = Field(
         [],
-        description="Secrets with which the trial's image is pulled, for example [{name: registry}]. "
-        "Counts on a cluster only.",
+        description="Secrets with which the trial's image is pulled, for example [{name: registry}]. Counts on a cluster "
+        "only.",
     )
     priority_class_name: StrictStr | None = Field(
         None, description="PriorityClass of the pods; default: that of the cluster. Counts on a cluster only."

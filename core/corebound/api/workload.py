@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-MODES: Final = ("pure",)
-TASKS: Final = ("xor", "cartpole", "double-pole")
 WORKLOAD_METRICS: Final = ("fitness", "solved_at")
 
 
