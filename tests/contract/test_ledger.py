@@ -12,7 +12,6 @@ import pytest
 
 from corebound.api.errors import CampaignConflictError, FencedError, SchemaMismatchError, StorageError
 from corebound.api.records import CampaignRecord, Phase, SlotClaim, SlotState, WorkerTelemetry
-from corebound.ledger import storage as storage_module
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.ledger.storage import CampaignStorage
@@ -59,7 +58,8 @@ def begin_trial(storage: CampaignStorage, record: CampaignRecord, claim: SlotCla
     trial_id = claim.trial_id
     if trial_id is None:
         trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={"x": 0.25})
-    study.get_trials()
+    else:
+        storage.carry_on(trial_id, study_id=record.study_id)
     return optuna.Trial(study, trial_id)
 
 
@@ -171,6 +171,7 @@ def test_lost_too_often_is_failed_and_told(ledger: Ledger, storage: CampaignStor
     assert ledger.slots.lose(claimed(ledger, record, worker_id), error="killed by SIGKILL") is SlotState.FAILED
     row = ledger.slots.rows(record.campaign_id)[0]
     assert row.error == "lost 2 times, the last: killed by SIGKILL"
+    storage.bind(None)
     assert storage.get_trial(trial._trial_id).state.name == "FAIL"
 
 
@@ -234,25 +235,36 @@ def test_reads_of_finished_trials_equal_optunas_own(ledger: Ledger, storage: Cam
     own.engine.dispose()
 
 
-def test_a_trial_that_finishes_between_two_looks_is_read_whole(
-    ledger: Ledger, storage: CampaignStorage, url: str, monkeypatch: pytest.MonkeyPatch
+def test_trials_that_finish_while_somebody_looks_are_read_whole(
+    ledger: Ledger, storage: CampaignStorage, url: str
 ) -> None:
-    record = make(ledger)
-    claim = claimed(ledger, record, worker(ledger, record))
-    trial = begin_trial(storage, record, claim)
+    record = make(ledger, trials=30)
+    worker_id = worker(ledger, record)
     reader = CampaignStorage(url, grace=5)
-    look = storage_module._light_trials
+    ended = threading.Event()
 
-    def finish_first(*arguments: Any) -> Any:
-        monkeypatch.setattr(storage_module, "_light_trials", look)
-        trial.study.tell(trial, 4.0)
-        return look(*arguments)
+    def work() -> None:
+        while (claim := ledger.slots.claim(record.campaign_id, worker_id)) is not None:
+            trial = begin_trial(storage, record, claim)
+            trial.suggest_float("x", 0, 1)
+            trial.report(1.0, 1)
+            trial.study.tell(trial, 2.0)
+            ledger.slots.close(claim, cpu_seconds=0)
+        ended.set()
 
-    monkeypatch.setattr(storage_module, "_light_trials", finish_first)
-    for _ in range(2):
-        (seen,) = reader.get_all_trials(record.study_id)
-        assert (seen.state.name, seen.values) == ("COMPLETE", [4.0])
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        while not ended.wait(0.001):
+            for trial in reader.get_all_trials(record.study_id, deepcopy=False):
+                if trial.state.is_finished():
+                    assert (trial.values, trial.params, trial.intermediate_values) == ([2.0], {"x": 0.25}, {1: 1.0})
+                else:
+                    assert trial.intermediate_values == {}
+        working.result()
+    found = reader.get_all_trials(record.study_id)
     reader.close()
+    assert [trial.number for trial in found] == list(range(30))
+    assert all(trial.state.is_finished() for trial in found)
 
 
 def test_finishing_skips_what_is_open_and_fails_what_runs(ledger: Ledger, storage: CampaignStorage) -> None:
@@ -260,6 +272,7 @@ def test_finishing_skips_what_is_open_and_fails_what_runs(ledger: Ledger, storag
     trial = begin_trial(storage, record, claimed(ledger, record, worker(ledger, record)))
     ledger.campaigns.finish(record.campaign_id, Phase.FAILED, reason="DeadlineExceeded", message="too late")
     assert {row.state for row in ledger.slots.rows(record.campaign_id)} == {SlotState.SKIPPED}
+    storage.bind(None)
     assert storage.get_trial(trial._trial_id).state.name == "FAIL"
     with pytest.raises(FencedError):
         trial.report(1.0, 1)

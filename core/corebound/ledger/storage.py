@@ -1,184 +1,337 @@
-"""Optuna's storage as a worker sees it: patient with lost connections, fenced, and light on reading running trials.
+"""Optuna's storage as a worker has it: each write one fenced statement, patient with lost connections, light on reading.
 
-Optuna re-reads every unfinished trial with all its reports at each sample; here unfinished trials come without their
-intermediate values. What could go wrong: a connection is cut between a commit and its answer, so each repeated write
-first looks whether it has happened; a superseded attempt writes (FencedError); the database stays away longer than the
-grace (StorageUnreachableError).
+The trial of the bound claim is this worker's alone, so it is kept in memory beside the database; whatever else Optuna may ask
+for goes to its own RDBStorage over the same connection. What could go wrong: a connection is cut between a commit and its
+answer (every write may be repeated: it sets, it does not add), a superseded attempt writes (FencedError), the database
+stays away longer than the grace (StorageUnreachableError).
 """
 
 from __future__ import annotations
 
-import datetime
+import copy
+import functools
 import json
+import math
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import optuna
+from optuna.distributions import check_distribution_compatibility, distribution_to_json
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
-from optuna.storages._cached_storage import _CachedStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from corebound.api.errors import FencedError, StorageUnreachableError
-from corebound.ledger.connection import Identity, carry_identity, database_url, engine_options, is_passing, translated
+from corebound.ledger.connection import Identity, carry_identity, database_url, is_passing, make_engine, translated
+from corebound.ledger.trials import FINISHED, TrialCache, parsed_distribution, read_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
+    from optuna.study import StudyDirection
 
     from corebound.api.records import SlotClaim
 
 GRACE_SECONDS: Final = 600.0
 SLOT_ATTRIBUTE: Final = "corebound:slot"
 
-
-class _LightStorage(RDBStorage):
-    """Reads unfinished trials without their intermediate values."""
-
-    def _get_trials(
-        self,
-        study_id: int,
-        states: Container[TrialState] | None,
-        included_trial_ids: set[int],
-        trial_id_greater_than: int,
-    ) -> list[FrozenTrial]:
-        with self.engine.begin() as connection:
-            rows = connection.execute(
-                text("""
-                    SELECT trial_id FROM trials
-                    WHERE study_id = :study AND (trial_id > :last OR trial_id = ANY(:included))
-                """),
-                {"study": study_id, "last": trial_id_greater_than, "included": list(included_trial_ids)},
-            ).scalars()
-            found = set(rows)
-            light = _light_trials(connection, list(found))
-        # What the second look no longer saw running has finished, also if it did so between the two looks.
-        finished = found - {trial._trial_id for trial in light}
-        if finished:
-            # Optuna's own reading, narrowed to what has finished since; these are cached for ever after.
-            light += super()._get_trials(study_id, _FINISHED, finished, max(found))
-        return [trial for trial in light if states is None or trial.state in states]
-
-
-_FINISHED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
-
-def _light_trials(connection: Any, trial_ids: list[int]) -> list[FrozenTrial]:
-    if not trial_ids:
-        return []
-    rows = connection.execute(
-        text("""
-            SELECT t.trial_id, t.number, t.state::text, t.datetime_start,
-                (SELECT jsonb_agg(jsonb_build_array(param_name, param_value, distribution_json) ORDER BY param_id)
-                 FROM trial_params p WHERE p.trial_id = t.trial_id),
-                (SELECT jsonb_object_agg(key, value_json) FROM trial_user_attributes a WHERE a.trial_id = t.trial_id),
-                (SELECT jsonb_object_agg(key, value_json) FROM trial_system_attributes a WHERE a.trial_id = t.trial_id)
-            FROM trials t WHERE t.trial_id = ANY(:trials) AND t.state IN ('RUNNING', 'WAITING') ORDER BY t.trial_id
-        """),
-        {"trials": trial_ids},
+# The writer is named in the same statement, before the row that the fence judges exists: one round trip, one transaction.
+_WRITER: Final = """
+    WITH writer AS MATERIALIZED (
+        SELECT set_config('corebound.slot', :writer_slot, true), set_config('corebound.attempt', :writer_attempt, true))
+"""
+_CREATE: Final = text("SELECT corebound_create_trial(:study, :writer_slot, :writer_attempt, :fixed)")
+_SET_PARAM: Final = text(f"""{_WRITER}
+    INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
+    SELECT :trial, :name, :value, :distribution FROM writer
+    ON CONFLICT (trial_id, param_name) DO UPDATE
+    SET param_value = excluded.param_value, distribution_json = excluded.distribution_json
+""")
+_REPORT: Final = text(f"""{_WRITER}
+    INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
+    SELECT :trial, :step, :value, cast(:kind AS trialintermediatevaluetype) FROM writer
+    ON CONFLICT (trial_id, step) DO UPDATE
+    SET intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type
+""")
+_SET_ATTRIBUTE: Final = f"""{_WRITER}
+    INSERT INTO %s (trial_id, key, value_json) SELECT :trial, :key, :value FROM writer
+    ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json
+"""
+_SET_USER_ATTRIBUTE: Final = text(_SET_ATTRIBUTE % "trial_user_attributes")
+_SET_SYSTEM_ATTRIBUTE: Final = text(_SET_ATTRIBUTE % "trial_system_attributes")
+_TELL: Final = text(f"""{_WRITER}, told AS (
+        UPDATE trials SET state = cast(:state AS trialstate), datetime_complete = timezone('utc', clock_timestamp())
+        FROM writer WHERE trial_id = :trial AND state = 'RUNNING' RETURNING trial_id
+    ), kept AS (
+        INSERT INTO trial_values (trial_id, objective, value, value_type)
+        SELECT trial_id, objective - 1, value, cast(kind AS trialvaluetype) FROM told, unnest(
+            cast(:values AS double precision[]), cast(:kinds AS text[])) WITH ORDINALITY AS given(value, kind, objective)
+        ON CONFLICT (trial_id, objective) DO UPDATE SET value = excluded.value, value_type = excluded.value_type
     )
-    return [_light_trial(*row) for row in rows]
+    SELECT trial_id FROM told
+""")
+_ONE_DISTRIBUTION: Final = text("""
+    SELECT distribution_json FROM trial_params JOIN trials USING (trial_id)
+    WHERE study_id = :study AND param_name = :name LIMIT 1
+""")
 
 
-def _light_trial(
-    trial_id: int,
-    number: int,
-    state: str,
-    started: datetime.datetime | None,
-    params: list[Any] | None,
-    user: Mapping[str, str] | None,
-    system: Mapping[str, str] | None,
-) -> FrozenTrial:
-    distributions = {
-        name: optuna.distributions.json_to_distribution(distribution) for name, _, distribution in params or []
-    }
-    if started is not None and started.tzinfo is None:
-        started = started.replace(tzinfo=datetime.UTC).astimezone().replace(tzinfo=None)
-    return FrozenTrial(
-        number=number,
-        state=TrialState[state],
-        value=None,
-        datetime_start=started,
-        datetime_complete=None,
-        params={name: distributions[name].to_external_repr(value) for name, value, _ in params or []},
-        distributions=distributions,
-        user_attrs={key: json.loads(value) for key, value in (user or {}).items()},
-        system_attrs={key: json.loads(value) for key, value in (system or {}).items()},
-        intermediate_values={},
-        trial_id=trial_id,
-    )
+def _delegated(name: str) -> Any:
+    def method(self: CampaignStorage, *arguments: Any, **named: Any) -> Any:
+        return self._delegate(name, *arguments, **named)
+
+    method.__name__ = name
+    method.__doc__ = f"``{name}`` of Optuna's own storage, patiently."
+    return method
 
 
-class CampaignStorage(_CachedStorage):
+class CampaignStorage(BaseStorage):
     """The storage of one worker; ``bind`` says for which attempt it writes."""
 
     def __init__(self, url: str, *, application: str = "corebound-trial", grace: float = GRACE_SECONDS) -> None:
-        backend = _LightStorage(
-            database_url(url).render_as_string(hide_password=False),
-            engine_kwargs=engine_options(1, application),
-            skip_compatibility_check=True,
-            skip_table_creation=True,
-        )
-        super().__init__(backend)
+        self._url = url
         self._identity = Identity()
         self._grace = grace
-        carry_identity(backend.engine, self._identity)
+        self._lock = threading.RLock()
+        self._engine = make_engine(url, connections=1, application=application)
+        self._statements = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._caches: dict[int, TrialCache] = {}
+        self._directions: dict[int, list[StudyDirection]] = {}
+        self._study_ids: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+        self._distributions: dict[str, BaseDistribution] = {}
+        self._own: FrozenTrial | None = None
+        self._own_study = -1
 
     @property
     def engine(self) -> Any:
         """The one connection's engine, shared with checkpoints."""
-        return self._backend.engine
+        return self._engine
+
+    @functools.cached_property
+    def _backend(self) -> RDBStorage:
+        """Optuna's own storage over the same connection, for all that no trial does as a rule."""
+        backend = RDBStorage(
+            database_url(self._url).render_as_string(hide_password=False),
+            engine_kwargs={"pool": self._engine.pool},
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )
+        carry_identity(backend.engine, self._identity)
+        return backend
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._backend.remove_session()
-        self.engine.dispose()
+        self.remove_session()
+        self._engine.dispose()
+
+    def remove_session(self) -> None:
+        """As Optuna's."""
+        if "_backend" in vars(self):
+            self._backend.remove_session()
 
     def bind(self, claim: SlotClaim | None) -> None:
         """What follows is written for ``claim``."""
-        self._identity.claim = claim
+        with self._lock:
+            self._identity.claim = claim
+            self._own = None
+
+    # --- the worker's own trial -----------------------------------------------------------------------------------
 
     def create_trial(self, claim: SlotClaim, *, study_id: int, fixed_params: Mapping[str, Any]) -> int:
         """The trial of a freshly claimed slot: an enqueued one that waits, else a new one."""
+        self.bind(claim)
+        fixed = json.dumps(dict(fixed_params))
+        [(trial_id,)] = self._execute(_CREATE, study=study_id, fixed=fixed)
+        self.carry_on(trial_id, study_id=study_id)
+        return int(trial_id)
 
-        def create() -> int:
-            # A cut connection may have hidden the answer to a commit: the slot knows its trial since then.
-            with self.engine.begin() as connection:
-                bound: int | None = connection.execute(
-                    text("SELECT trial_id FROM corebound_slots WHERE campaign_id = :campaign AND slot = :slot"),
-                    {"campaign": claim.campaign_id, "slot": claim.slot},
-                ).scalar()
-                waiting = connection.execute(
-                    text(
-                        "SELECT trial_id FROM trials WHERE study_id = :s AND state = 'WAITING' ORDER BY trial_id LIMIT 5"
-                    ),
-                    {"s": study_id},
-                ).scalars()
-                candidates = list(waiting)
-            if bound is not None:
-                return bound
-            for trial_id in candidates:
-                if _CachedStorage.set_trial_state_values(self, trial_id, TrialState.RUNNING):
-                    return int(trial_id)
-            template = FrozenTrial(
-                number=-1,
-                state=TrialState.RUNNING,
-                value=None,
-                datetime_start=datetime.datetime.now(),  # noqa: DTZ005 - Optuna's templates carry naive local time
-                datetime_complete=None,
-                params={},
-                distributions={},
-                user_attrs={},
-                system_attrs={SLOT_ATTRIBUTE: claim.slot, "fixed_params": dict(fixed_params)},
-                intermediate_values={},
-                trial_id=-1,
+    def carry_on(self, trial_id: int, *, study_id: int) -> None:
+        """Take over the slot's trial as it stands in the database."""
+        own = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
+        with self._lock:
+            self._own, self._own_study = own, study_id
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        """As Optuna's; a distribution that contradicts other trials' is refused with its ValueError."""
+        own = self._writable(trial_id)
+        if own is None:
+            self._delegate("set_trial_param", trial_id, param_name, param_value_internal, distribution)
+            return
+        known = self._known_distribution(param_name)
+        if known is not None:
+            check_distribution_compatibility(known, distribution)
+        self._execute(
+            _SET_PARAM,
+            trial=trial_id,
+            name=param_name,
+            value=param_value_internal,
+            distribution=distribution_to_json(distribution),
+        )
+        self._distributions.setdefault(param_name, distribution)
+        own.distributions[param_name] = distribution
+        own.params[param_name] = distribution.to_external_repr(param_value_internal)
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """As Optuna's."""
+        own = self._writable(trial_id)
+        if own is None:
+            self._delegate("set_trial_intermediate_value", trial_id, step, intermediate_value)
+            return
+        value, kind = _stored(intermediate_value)
+        self._execute(_REPORT, trial=trial_id, step=step, value=value, kind=kind)
+        own.intermediate_values[step] = intermediate_value
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna's."""
+        own = self._writable(trial_id)
+        if own is None:
+            self._delegate("set_trial_user_attr", trial_id, key, value)
+            return
+        self._execute(_SET_USER_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
+        own.user_attrs[key] = value
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna's."""
+        own = self._writable(trial_id)
+        if own is None:
+            self._delegate("set_trial_system_attr", trial_id, key, value)
+            return
+        self._execute(_SET_SYSTEM_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
+        own.system_attrs[key] = value
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """As Optuna's; finishing a trial that this very call has finished before its answer was lost is fine."""
+        own = self._writable(trial_id)
+        if own is None or state not in FINISHED:
+            return bool(self._delegate("set_trial_state_values", trial_id, state, values))
+        stored = [_stored(value) for value in values or ()]
+        told = self._execute(
+            _TELL,
+            trial=trial_id,
+            state=state.name,
+            values=[value for value, _ in stored],
+            kinds=[kind for _, kind in stored],
+        )
+        if not told and self._fresh(trial_id).state is not state:
+            raise FencedError(f"trial {own.number} was finished by another writer")
+        own.state = state
+        return True
+
+    def _writable(self, trial_id: int) -> FrozenTrial | None:
+        """The worker's own trial, if it is that one; Optuna's error when it has finished."""
+        own = self._own
+        if own is None or own._trial_id != trial_id:
+            return None
+        if own.state in FINISHED:
+            raise UpdateFinishedTrialError(f"Trial#{own.number} has already finished and can not be updated.")
+        return own
+
+    def _known_distribution(self, name: str) -> BaseDistribution | None:
+        """How earlier trials of the study have the parameter; asked once, then remembered."""
+        known = self._distributions.get(name)
+        if known is None:
+            cache = self._caches.get(self._own_study)
+            known = cache.distribution(name) if cache is not None else None
+        if known is None:
+            found = self.patiently(
+                lambda: self._read(
+                    lambda connection: connection.execute(
+                        _ONE_DISTRIBUTION, {"study": self._own_study, "name": name}
+                    ).scalar()
+                )
             )
-            return int(_CachedStorage.create_new_trial(self, study_id, template))
+            known = None if found is None else parsed_distribution(found)
+        if known is not None:
+            self._distributions[name] = known
+        return known
 
-        return int(self.patiently(create))
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As Optuna's; the worker's own trial comes from memory."""
+        with self._lock:
+            own = self._own
+            if own is not None and own._trial_id == trial_id:
+                return _copied(own)
+            for cache in self._caches.values():
+                if (found := cache.finished(trial_id)) is not None:
+                    return found
+        return self._fresh(trial_id)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As Optuna's, but that unfinished trials of others have no intermediate values."""
+
+        def read() -> list[FrozenTrial]:
+            with self._lock:
+                cache = self._caches.setdefault(study_id, TrialCache(study_id))
+                return self._read(lambda connection: cache.read(connection, states))
+
+        found: list[FrozenTrial] = self.patiently(read)
+        with self._lock:
+            own = self._own
+            if own is not None and own.state not in FINISHED:
+                found = [_copied(own) if trial._trial_id == own._trial_id else trial for trial in found]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """As Optuna's; they never change."""
+        if study_id not in self._directions:
+            self._directions[study_id] = self._delegate("get_study_directions", study_id)
+        return self._directions[study_id]
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """As Optuna's; asked once."""
+        if study_name not in self._study_ids:
+            self._study_ids[study_name] = self._delegate("get_study_id_from_name", study_name)
+        return self._study_ids[study_name]
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        """As Optuna's; asked once."""
+        if study_id not in self._names:
+            self._names[study_id] = self._delegate("get_study_name_from_id", study_id)
+        return self._names[study_id]
+
+    def _fresh(self, trial_id: int) -> FrozenTrial:
+        found: FrozenTrial = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
+        return found
+
+    def _read(self, read: Callable[[Any], Any]) -> Any:
+        with self._statements.connect() as connection:
+            return read(connection)
+
+    def _execute(self, statement: Any, **values: Any) -> list[Any]:
+        """One statement, written for the bound claim, patiently; the rows it returns."""
+        claim = self._identity.claim
+        values["writer_slot"] = f"{claim.campaign_id}/{claim.slot}" if claim else ""
+        values["writer_attempt"] = str(claim.attempt) if claim else ""
+
+        def execute() -> list[Any]:
+            with self._lock, self._statements.connect() as connection:
+                result = connection.execute(statement, values)
+                return list(result) if result.returns_rows else []
+
+        rows: list[Any] = self.patiently(execute)
+        return rows
+
+    # --- what Optuna's own storage does ---------------------------------------------------------------------------
+
+    create_new_study = _delegated("create_new_study")
+    create_new_trial = _delegated("create_new_trial")
+    delete_study = _delegated("delete_study")
+    get_all_studies = _delegated("get_all_studies")
+    get_study_system_attrs = _delegated("get_study_system_attrs")
+    get_study_user_attrs = _delegated("get_study_user_attrs")
+    get_trial_id_from_study_id_trial_number = _delegated("get_trial_id_from_study_id_trial_number")
+    set_study_system_attr = _delegated("set_study_system_attr")
+    set_study_user_attr = _delegated("set_study_user_attr")
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """``call`` again and again while the database is away, for the grace."""
@@ -194,63 +347,31 @@ class CampaignStorage(_CachedStorage):
                 cause = error if isinstance(error, DBAPIError) else error.__cause__
                 if not isinstance(cause, DBAPIError):
                     raise
-                ours = translated(cause, self.engine)
+                ours = translated(cause, self._engine)
                 if isinstance(ours, FencedError) or not is_passing(cause):
                     raise ours from None
                 if time.monotonic() > deadline:
                     raise StorageUnreachableError(f"{ours} (tried for {self._grace:.0f} s)") from None
-            self._backend.remove_session()
+            self.remove_session()
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
-        """As Optuna's; finishing a trial that this very call has finished before its answer was lost is fine."""
-        tries = 0
-
-        def write() -> bool:
-            nonlocal tries
-            tries += 1
-            if tries > 1 and _CachedStorage.get_trial(self, trial_id).state == state:
-                return True
-            return _CachedStorage.set_trial_state_values(self, trial_id, state, values)
-
-        done: bool = self.patiently(write)
-        return done
-
-    def set_trial_param(
-        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
-    ) -> None:
-        """As Optuna's, patiently."""
-        self.patiently(
-            lambda: _CachedStorage.set_trial_param(self, trial_id, param_name, param_value_internal, distribution)
-        )
+    def _delegate(self, name: str, *arguments: Any, **named: Any) -> Any:
+        return self.patiently(lambda: getattr(self._backend, name)(*arguments, **named))
 
 
-def _patient(name: str) -> Any:
-    inherited = getattr(_CachedStorage, name)
-
-    def method(self: CampaignStorage, *arguments: Any, **named: Any) -> Any:
-        return self.patiently(lambda: inherited(self, *arguments, **named))
-
-    method.__name__ = name
-    method.__doc__ = f"``{name}`` of Optuna's storage, patiently."
-    return method
+def _copied(trial: FrozenTrial) -> FrozenTrial:
+    """A copy that its holder may write to, as Optuna's Trial does."""
+    copied = copy.copy(trial)
+    for name in ("params", "distributions", "user_attrs", "system_attrs", "intermediate_values"):
+        setattr(copied, name, dict(getattr(trial, name)))
+    return copied
 
 
-for _name in (
-    "create_new_trial",
-    "get_all_trials",
-    "get_best_trial",
-    "get_study_directions",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_system_attrs",
-    "get_study_user_attrs",
-    "get_trial",
-    "set_study_system_attr",
-    "set_study_user_attr",
-    "set_trial_intermediate_value",
-    "set_trial_system_attr",
-    "set_trial_user_attr",
-):
-    setattr(CampaignStorage, _name, _patient(_name))
+def _stored(value: float) -> tuple[float | None, str]:
+    """Optuna keeps what JSON and old databases cannot in a column of its own."""
+    if math.isnan(value):
+        return None, "NAN"
+    if math.isinf(value):
+        return None, "INF_POS" if value > 0 else "INF_NEG"
+    return value, "FINITE"

@@ -130,9 +130,8 @@ class AttemptRunner:
             )
         else:
             trial_id = claim.trial_id
+            self.storage.carry_on(trial_id, study_id=self.study_id)
         self.last_trial_id = trial_id
-        # The cache must know the trial before parameters are suggested for it.
-        study.get_trials(deepcopy=False)
         trial = ReportingTrial(study, trial_id)
         trial.on_report = lambda step, value: self.on_progress(step, None, value)
         return trial

@@ -176,3 +176,43 @@ CREATE TRIGGER corebound_fence BEFORE INSERT OR UPDATE ON trial_user_attributes
     FOR EACH ROW EXECUTE FUNCTION corebound_fence_attributes();
 CREATE TRIGGER corebound_fence BEFORE INSERT OR UPDATE ON trial_system_attributes
     FOR EACH ROW EXECUTE FUNCTION corebound_fence_attributes();
+
+-- Of Optuna's tables: the newest number of a study, and trials that somebody has enqueued, without a scan.
+CREATE INDEX corebound_trials_by_study ON trials (study_id, trial_id);
+CREATE INDEX corebound_trials_waiting ON trials (study_id, trial_id) WHERE state = 'WAITING';
+
+-- The trial of a freshly claimed slot: the one it has (a cut connection hid the answer), an enqueued one, else a new one.
+CREATE FUNCTION corebound_create_trial(study integer, writer text, writer_attempt text, fixed text) RETURNS integer
+LANGUAGE plpgsql AS
+$$
+DECLARE
+    found_slot record;
+    made integer;
+    newest integer;
+BEGIN
+    PERFORM set_config('corebound.slot', writer, true), set_config('corebound.attempt', writer_attempt, true);
+    SELECT slot, attempt, trial_id INTO found_slot FROM corebound_slots
+    WHERE campaign_id = split_part(writer, '/', 1)::bigint AND slot = split_part(writer, '/', 2)::integer;
+    IF found_slot.attempt::text IS DISTINCT FROM writer_attempt THEN
+        PERFORM corebound_refuse('the slot was given to another attempt');
+    END IF;
+    IF found_slot.trial_id IS NOT NULL THEN
+        RETURN found_slot.trial_id;
+    END IF;
+    UPDATE trials SET state = 'RUNNING', datetime_start = timezone('utc', clock_timestamp())
+    WHERE trial_id = (SELECT trial_id FROM trials WHERE study_id = study AND state = 'WAITING' ORDER BY trial_id LIMIT 1
+                      FOR UPDATE SKIP LOCKED)
+    RETURNING trial_id INTO made;
+    IF FOUND THEN
+        RETURN made;
+    END IF;
+    -- Optuna gives numbers under this lock too, so they have no gap and follow the ids.
+    PERFORM 1 FROM studies WHERE study_id = study FOR UPDATE;
+    SELECT number INTO newest FROM trials WHERE study_id = study ORDER BY trial_id DESC LIMIT 1;
+    INSERT INTO trials (number, study_id, state, datetime_start)
+    VALUES (coalesce(newest, -1) + 1, study, 'RUNNING', timezone('utc', clock_timestamp())) RETURNING trial_id INTO made;
+    INSERT INTO trial_system_attributes (trial_id, key, value_json)
+    VALUES (made, 'corebound:slot', found_slot.slot::text), (made, 'fixed_params', fixed);
+    RETURN made;
+END
+$$;

@@ -1,0 +1,81 @@
+"""What the ledger costs: a trial of no work against Optuna's own, alone and with 64 workers at once.
+
+    python bench/ledger.py [--rounds 3] [--workers 64] [--trials 640]
+
+Alone: create, sample and tell by Optuna, then the same with claim and close by Corebound. Together: bare claims and closes a
+second, and whole trials a second (claim, create, 5 suggests, tell, close) beside Optuna's own ask, suggest and tell. Rounds
+are interleaved; medians and spread are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import optuna
+from simulated import claim_and_close, make_campaign, optuna_trials, together, whole_trials
+
+from corebound.ledger.ledger import Ledger, open_ledger
+from corebound.ledger.schema import prepare_database
+from corebound.local.postgres import EmbeddedPostgres
+
+ALONE_TRIALS = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=64)
+    parser.add_argument("--trials", type=int, default=640)
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    figures: dict[str, list[float]] = defaultdict(list)
+    with (
+        tempfile.TemporaryDirectory(prefix="corebound-bench-") as folder,
+        EmbeddedPostgres(Path(folder)).used(connections=3 * options.workers) as url,
+    ):
+        prepare_database(url)
+        with open_ledger(url, application="bench") as ledger:
+            for index in range(options.rounds):
+                for name, figure in one_round(ledger, url, index, options.workers, options.trials).items():
+                    figures[name].append(figure)
+    show(figures, options.workers)
+
+
+def one_round(ledger: Ledger, url: str, index: int, workers: int, trials: int) -> dict[str, float]:
+    """Every figure once; names of studies and campaigns carry the round."""
+    figures = {}
+    own = optuna.create_study(study_name=f"alone-{index}", storage=url)
+    alone = together(optuna_trials, url, own.study_name, "random", ALONE_TRIALS, workers=1)
+    figures["alone: Optuna's create, sample, tell (ms)"] = 1000 * alone.seconds / alone.done
+    record = make_campaign(ledger, name=f"slots-{index}", trials=ALONE_TRIALS)
+    with_ledger = together(whole_trials, url, record.name, "random", workers=1)
+    figures["alone: Corebound's claim, create, sample, tell, close (ms)"] = (
+        1000 * with_ledger.seconds / with_ledger.done
+    )
+    record = make_campaign(ledger, name=f"bare-{index}", trials=4 * trials)
+    bare = together(claim_and_close, url, record.name, workers=workers)
+    figures["together: bare claims and closes (a second)"] = bare.per_second
+    study = optuna.create_study(study_name=f"together-{index}", storage=url)
+    optunas = together(optuna_trials, url, study.study_name, "random", trials // workers, workers=workers)
+    figures["together: Optuna's own trials (a second)"] = optunas.per_second
+    record = make_campaign(ledger, name=f"whole-{index}", trials=trials)
+    whole = together(whole_trials, url, record.name, "random", workers=workers)
+    figures["together: Corebound's whole trials (a second)"] = whole.per_second
+    if (bare.done, whole.done) != (4 * trials, trials):
+        raise SystemExit(f"slots were run twice or lost: {bare.done} of {4 * trials}, {whole.done} of {trials}")
+    return figures
+
+
+def show(figures: dict[str, list[float]], workers: int) -> None:
+    print(f"trials of no work, 5 parameters, random sampler; 'together' is {workers} workers at once")
+    print(f"{'':62}  median (min-max)")
+    for name, found in figures.items():
+        print(f"{name:62}  {statistics.median(found):.1f} ({min(found):.1f}-{max(found):.1f})")
+
+
+if __name__ == "__main__":
+    main()
