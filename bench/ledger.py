@@ -16,11 +16,11 @@ from collections import defaultdict
 from pathlib import Path
 
 import optuna
-from simulated import claim_and_close, make_campaign, optuna_trials, together, whole_trials
 
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
+from simulated import claim_and_close, make_campaign, optuna_trials, together, whole_trials
 
 ALONE_TRIALS = 100
 

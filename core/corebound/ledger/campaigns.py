@@ -260,5 +260,5 @@ def _read(connection: sqlalchemy.Connection, **by: Any) -> CampaignRecord:
 
 
 def _records(connection: sqlalchemy.Connection, where: str, values: Mapping[str, Any]) -> list[CampaignRecord]:
-    rows = connection.execute(text(f"SELECT * FROM corebound_campaigns {where}"), values).mappings()  # noqa: S608 - constants
+    rows = connection.execute(text(f"SELECT * FROM corebound_campaigns {where}"), values).mappings()
     return [CampaignRecord(**{**row, "phase": Phase(row["phase"])}) for row in rows]

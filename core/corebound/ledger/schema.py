@@ -59,7 +59,7 @@ def _revisions(connection: sqlalchemy.Connection) -> tuple[str | None, str | Non
     def revision(table: str) -> str | None:
         if table not in tables:
             return None
-        found: str | None = connection.execute(text(f"SELECT version_num FROM {table}")).scalar()  # noqa: S608 - two constants
+        found: str | None = connection.execute(text(f"SELECT version_num FROM {table}")).scalar()
         return found
 
     found = revision("alembic_version"), revision("corebound_alembic_version")

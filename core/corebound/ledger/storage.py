@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 from optuna.distributions import check_distribution_compatibility, distribution_to_json
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from optuna.distributions import BaseDistribution
     from optuna.study import StudyDirection
+    from optuna.trial import FrozenTrial, TrialState
 
     from corebound.api.records import SlotClaim
 
@@ -272,7 +272,8 @@ class CampaignStorage(BaseStorage):
         def read() -> list[FrozenTrial]:
             with self._lock:
                 cache = self._caches.setdefault(study_id, TrialCache(study_id))
-                return self._read(lambda connection: cache.read(connection, states))
+                trials: list[FrozenTrial] = self._read(lambda connection: cache.read(connection, states))
+                return trials
 
         found: list[FrozenTrial] = self.patiently(read)
         with self._lock:
