@@ -55,6 +55,39 @@ _TAKE: Final = text("""
     )
     SELECT attempt, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot) FROM taken
 """)
+# The usual claim, of a slot that nobody has begun, in one statement. Any other candidate is only named: it needs a look.
+_TAKE_NEW: Final = text(f"""
+    WITH candidate AS ({_CLAIMABLE}{_FIRST} FOR UPDATE OF s SKIP LOCKED), taken AS (
+        UPDATE corebound_slots s SET state = 'running', attempt = s.attempt + 1, starts = s.starts + 1, error = NULL,
+               started_at = coalesce(s.started_at, clock_timestamp())
+        FROM candidate c
+        WHERE s.campaign_id = :campaign AND s.slot = c.slot AND c.state = 'open' AND c.trial_id IS NULL
+        RETURNING s.slot, s.attempt, s.lost_attempts, c.lease_seconds
+    ), lease AS (
+        INSERT INTO corebound_leases (campaign_id, slot, attempt, worker_id, expires_at)
+        SELECT :campaign, slot, attempt, :worker, clock_timestamp() + make_interval(secs => lease_seconds) FROM taken
+        ON CONFLICT (campaign_id, slot) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id,
+            expires_at = excluded.expires_at, step = NULL, steps = NULL, last_value = NULL, last_report_at = NULL,
+            cpu_seconds = 0
+    )
+    SELECT c.slot, t.attempt, t.lost_attempts FROM candidate c LEFT JOIN taken t ON true
+""")
+# The usual close, of a trial that has been told, in one statement; it finds nothing where something else is the matter.
+_CLOSE_TOLD: Final = text("""
+    WITH held AS (
+        SELECT s.slot, t.state::text AS trial_state FROM corebound_slots s LEFT JOIN trials t ON t.trial_id = s.trial_id
+        WHERE s.campaign_id = :campaign AND s.slot = :slot AND s.attempt = :attempt AND s.state = 'running'
+          AND (t.trial_id IS NULL OR t.state IN ('COMPLETE', 'PRUNED', 'FAIL')) FOR UPDATE OF s
+    ), gone AS (
+        DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot IN (SELECT slot FROM held)
+    ), dropped AS (
+        DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot IN (SELECT slot FROM held)
+    )
+    UPDATE corebound_slots s SET closed_attempt = attempt, error = :error, cpu_seconds = cpu_seconds + :cpu,
+        finished_at = clock_timestamp(),
+        state = CASE held.trial_state WHEN 'COMPLETE' THEN 'succeeded' WHEN 'PRUNED' THEN 'pruned' ELSE 'failed' END
+    FROM held WHERE s.campaign_id = :campaign AND s.slot = held.slot RETURNING s.state
+""")
 _CLOSE: Final = text("""
     WITH gone AS (DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot = :slot),
     dropped AS (DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot)
@@ -62,8 +95,10 @@ _CLOSE: Final = text("""
            cpu_seconds = cpu_seconds + :cpu, finished_at = clock_timestamp()
     WHERE campaign_id = :campaign AND slot = :slot
 """)
+# A new trial must not go on from the checkpoint of the one before it.
 _REOPEN: Final = text("""
-    WITH gone AS (DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot = :slot)
+    WITH gone AS (DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot = :slot),
+    dropped AS (DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot AND :fresh)
     UPDATE corebound_slots SET state = 'open', error = :error, lost_attempts = :lost,
            attempt = attempt + 1, cpu_seconds = cpu_seconds + :cpu, trial_id = CASE WHEN :fresh THEN NULL ELSE trial_id END
     WHERE campaign_id = :campaign AND slot = :slot
@@ -85,25 +120,40 @@ class Slots:
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
+        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def claim(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
         """The lowest slot that is open or whose lease has run out; None when nothing can be claimed now."""
         with storage_errors(self._engine):
             while True:
-                with self._engine.begin() as connection:
-                    row = connection.execute(_CANDIDATE, {"campaign": campaign_id}).mappings().one_or_none()
-                    if row is None:
-                        # A slot that was taken between reading and locking leaves no row, though others may be open.
-                        if connection.execute(_ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None:
-                            return None
-                        continue
-                    # PostgreSQL rechecks the locked row against the lease as it was before the lock: look once more.
-                    still = {"campaign": campaign_id, "slot": row["slot"]}
-                    if row["state"] == "running" and connection.execute(_STILL, still).one_or_none() is None:
-                        continue
-                    claim = self._take(connection, campaign_id, worker_id, row)
-                    if claim is not None:
-                        return claim
+                with self._statements.connect() as connection:
+                    found = connection.execute(_TAKE_NEW, {"campaign": campaign_id, "worker": worker_id}).one_or_none()
+                    # A slot that was taken between reading and locking leaves no row, though others may be open.
+                    if found is None and connection.execute(_ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None:
+                        return None
+                if found is None:
+                    continue
+                slot, attempt, lost = found
+                if attempt is not None:
+                    return SlotClaim(
+                        campaign_id=campaign_id, slot=slot, attempt=attempt, trial_id=None, lost_attempts=lost,
+                        has_checkpoint=False,
+                    )  # fmt: skip
+                claim = self._claim_begun(campaign_id, worker_id)
+                if claim is not None:
+                    return claim
+
+    def _claim_begun(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
+        """As :meth:`claim`, with a look at what an earlier attempt has left; None: look again."""
+        with self._engine.begin() as connection:
+            row = connection.execute(_CANDIDATE, {"campaign": campaign_id}).mappings().one_or_none()
+            if row is None:
+                return None
+            # PostgreSQL rechecks the locked row against the lease as it was before the lock: look once more.
+            still = {"campaign": campaign_id, "slot": row["slot"]}
+            if row["state"] == "running" and connection.execute(_STILL, still).one_or_none() is None:
+                return None
+            return self._take(connection, campaign_id, worker_id, row)
 
     def _take(self, connection: sqlalchemy.Connection, campaign_id: int, worker_id: int, row: Any) -> SlotClaim | None:
         """Claim the locked slot, or close it when there is nothing left to run in it (None)."""
@@ -143,6 +193,11 @@ class Slots:
 
     def close(self, claim: SlotClaim, *, cpu_seconds: float, error: str | None = None) -> SlotState:
         """Close the slot as its trial's state says (a trial that still runs is told FAIL)."""
+        values = {"campaign": claim.campaign_id, "slot": claim.slot, "attempt": claim.attempt, "cpu": cpu_seconds}
+        with storage_errors(self._engine), self._statements.connect() as connection:
+            closed = connection.execute(_CLOSE_TOLD, {**values, "error": cleaned(error)}).scalar()
+        if closed is not None:
+            return SlotState(closed)
         with storage_errors(self._engine), self._engine.begin() as connection:
             row = self._hold(connection, claim)
             if row["closed_attempt"] == claim.attempt:
