@@ -8,11 +8,12 @@ superseded; each becomes an error of the one tree.
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from corebound.api.errors import FencedError, StorageError, StorageUnreachableError
 
@@ -33,6 +34,10 @@ CONNECT_OPTIONS: Final = {
     "tcp_user_timeout": 30_000,
     "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s",
 }
+
+PING_AFTER_SECONDS: Final = 1.0
+"""Idle time after which a connection is asked whether it still lives. A busy worker asks with each statement anyway, and all
+callers try again: a ping before each of them would be half of all round trips."""
 
 
 class Identity:
@@ -57,14 +62,16 @@ def make_engine(
     text: str, *, connections: int, application: str, identity: Identity | None = None
 ) -> sqlalchemy.Engine:
     """An engine of at most ``connections`` connections whose transactions carry ``identity``."""
-    engine = sqlalchemy.create_engine(database_url(text), **engine_options(connections, application))
+    options = {**engine_options(connections, application), "pool_pre_ping": False}
+    engine = sqlalchemy.create_engine(database_url(text), **options)
+    _ping_when_idle(engine)
     if identity is not None:
         carry_identity(engine, identity)
     return engine
 
 
 def engine_options(connections: int, application: str) -> dict[str, Any]:
-    """Keywords of ``create_engine``, also for Optuna's storage."""
+    """Keywords of ``create_engine``, also for Optuna's own storage."""
     return {
         "pool_size": connections,
         "max_overflow": 0,
@@ -72,6 +79,29 @@ def engine_options(connections: int, application: str) -> dict[str, Any]:
         "pool_timeout": 60,
         "connect_args": {**CONNECT_OPTIONS, "application_name": application},
     }
+
+
+def _ping_when_idle(engine: sqlalchemy.Engine) -> None:
+    """Replace connections that died while nobody used them, as ``pool_pre_ping`` does, but only after some idle time."""
+
+    @event.listens_for(engine, "checkin")
+    def _note(connection: Any, record: Any) -> None:
+        del connection
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ping(connection: Any, record: Any, proxy: Any) -> None:
+        del proxy
+        idle = time.monotonic() - record.info.get("used_at", time.monotonic())
+        if connection.closed or (idle > PING_AFTER_SECONDS and not _answers(engine, connection)):
+            raise DisconnectionError("the connection was lost while it was idle")
+
+
+def _answers(engine: sqlalchemy.Engine, connection: Any) -> bool:
+    try:
+        return bool(engine.dialect.do_ping(connection))
+    except engine.dialect.loaded_dbapi.Error:
+        return False
 
 
 def carry_identity(engine: sqlalchemy.Engine, identity: Identity) -> None:
