@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from optuna.samplers import BaseSampler
+
     from corebound.api.records import SlotClaim
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.checkpoints import Checkpoints
@@ -60,6 +62,8 @@ class AttemptRunner:
     study_name: str
     study_id: int
     threads: int
+    workers: int | None
+    """At once, when the campaign was last begun; None where nobody said."""
     folder: Path
     storage: CampaignStorage
     checkpoints: Checkpoints
@@ -67,6 +71,7 @@ class AttemptRunner:
     stop_requested: Callable[[], bool]
     on_progress: Callable[[int | None, int | None, float | None], None]
     last_trial_id: int = -1
+    _sampler: BaseSampler | None = None
 
     def run(self, claim: SlotClaim) -> Ending:
         """Never raises for what an objective does."""
@@ -82,10 +87,19 @@ class AttemptRunner:
         seed = campaign_seed(self.spec.search.sampler.seed, self.study_id)
         own_seed = slot_seed(seed, claim.slot)
         seed_everything(own_seed)
+        self._sampler = make_sampler(
+            self.spec.search,
+            seed=seed,
+            slot=claim.slot,
+            slot_seed=own_seed,
+            folder=self.folder,
+            workers=self.workers,
+            previous=self._sampler,
+        )
         study = optuna.load_study(
             study_name=self.study_name,
             storage=self.storage,
-            sampler=make_sampler(self.spec.search, seed=seed, slot=claim.slot, slot_seed=own_seed, folder=self.folder),
+            sampler=self._sampler,
             pruner=make_pruner(self.spec.search),
         )
         trial = self._trial(study, claim)

@@ -102,6 +102,7 @@ class Child:
             study_name=setup["study_name"],
             study_id=setup["study_id"],
             threads=setup["threads"],
+            workers=setup["workers"],
             folder=folder,
             storage=storage,
             checkpoints=Checkpoints(storage.engine),

@@ -319,6 +319,7 @@ class Worker:
                 "study_name": self._campaign.study_name,
                 "study_id": self._campaign.study_id,
                 "threads": self._options.threads,
+                "workers": self._campaign.workers,
                 "folder": str(self._options.folder),
                 "grace": self._options.grace,
             },
