@@ -10,59 +10,32 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from corebound.api.errors import Problem, SpecError
+from corebound.api.reading import MOST_BYTES, field_text, read_document
 from corebound.api.spec import SearchCampaign
-
-_FLOAT: Final = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)")
-_BOOL: Final = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
-Lines = dict[tuple[str | int, ...], int]
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML with the scalars of kubectl's reader."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own attribute
-
-
-for _tag, _pattern in (("bool", _BOOL), ("int", _INT), ("float", _FLOAT)):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern.pattern})$"), None)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)$"), None)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"<<$"), ["<"])
-
-
-def _construct_int(_: _Loader, node: yaml.ScalarNode) -> int:
-    text = node.value.replace("_", "")
-    digits = text.lstrip("+-")
-    base = 8 if re.fullmatch(r"0[0-7]+", digits) else 0
-    return (-1 if text.startswith("-") else 1) * int(digits, base)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def load_campaign(path: Path) -> SearchCampaign:
     """The campaign in ``path``. Raises :class:`SpecError` with every problem."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise SpecError([Problem(file=str(path), message=f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise SpecError([Problem(file=str(path), message="is no UTF-8 text, expected a YAML file")]) from error
-    return load_campaign_text(text, file=str(path))
+    return load_campaign_text(data, file=str(path))
 
 
-def load_campaign_text(text: str, *, file: str) -> SearchCampaign:
+def load_campaign_text(text: str | bytes, *, file: str) -> SearchCampaign:
     """The campaign in ``text``; ``file`` is named in problems."""
-    value, lines = read_yaml(text, file=file)
-    return _validate(value, file=file, lines=lines)
+    data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
+    document = read_document(data, file=file)
+    if document.problems:
+        raise SpecError(list(document.problems))
+    return _validate(document.value, file=file, lines=document.lines)
 
 
 def campaign_from_mapping(value: object) -> SearchCampaign:
@@ -70,48 +43,7 @@ def campaign_from_mapping(value: object) -> SearchCampaign:
     return _validate(value, file="", lines={})
 
 
-def read_yaml(text: str, *, file: str) -> tuple[Any, Lines]:
-    """The one document of ``text`` as JSON values, and the line of every key. Raises :class:`SpecError`."""
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is None:
-            raise SpecError([Problem(file=file, message="is empty, expected a SearchCampaign")])
-        lines: Lines = {}
-        problems: list[Problem] = []
-        _collect_lines(node, (), lines, problems, file)
-        if problems:
-            raise SpecError(problems)
-        return loader.construct_document(node), lines
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        several = "expected a single document" in str(error.context)
-        message = "found several documents, expected one campaign a file" if several else f"is no YAML: {error.problem}"
-        raise SpecError([Problem(file=file, line=line, message=message)]) from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise SpecError([Problem(file=file, message=f"is no YAML: {error}")]) from error
-
-
-def _collect_lines(
-    node: yaml.Node, path: tuple[str | int, ...], lines: Lines, problems: list[Problem], file: str
-) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen and key.value != "<<":
-                place = _field((*path, key.value))
-                problems.append(Problem(file=file, line=line, field=place, message="found twice, expected once"))
-            seen.add(key.value)
-            lines[(*path, key.value)] = line
-            _collect_lines(value, (*path, key.value), lines, problems, file)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _collect_lines(value, (*path, index), lines, problems, file)
-
-
-def _validate(value: object, *, file: str, lines: Lines) -> SearchCampaign:
+def _validate(value: object, *, file: str, lines: dict[tuple[str | int, ...], int]) -> SearchCampaign:
     if not isinstance(value, dict):
         found = type(value).__name__
         raise SpecError([Problem(file=file, line=1, message=f"found a {found}, expected a SearchCampaign mapping")])
@@ -140,12 +72,12 @@ def _yaml_path(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
     )
 
 
-def _problem(detail: Any, file: str, lines: Lines) -> Problem:
+def _problem(detail: Any, file: str, lines: dict[tuple[str | int, ...], int]) -> Problem:
     path = _yaml_path(detail["loc"])
     known = path
     while known and known not in lines:
         known = known[:-1]
-    return Problem(file=file, line=lines.get(known), field=_field(path), message=_message(detail, path))
+    return Problem(file=file, line=lines.get(known), field=field_text(path), message=_message(detail, path))
 
 
 def _message(detail: Any, path: tuple[str | int, ...]) -> str:
@@ -210,10 +142,3 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
-
-
-def _field(path: tuple[str | int, ...]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from corebound.api.errors import SpecError
 from corebound.api.immutability import immutable_changes
-from corebound.api.loading import campaign_from_mapping, load_campaign, load_campaign_text, read_yaml
+from corebound.api.loading import campaign_from_mapping, load_campaign, load_campaign_text
 
 GOOD = """\
 apiVersion: corebound.dev/v1alpha1
@@ -105,31 +105,6 @@ def test_what_is_no_campaign(content: bytes, tmp_path: Path) -> None:
         load_campaign(path)
     with pytest.raises(SpecError, match="cannot be read"):
         load_campaign(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1e-5", 1e-5),
-        ("1:30", "1:30"),
-        ("2026-11-24", "2026-11-24"),
-        ("yes", True),
-        ("Off", False),
-        ("y", "y"),
-        ("0x1F", 31),
-        ("017", 15),
-        ("1_000", 1000),
-        ("~", None),
-        ("", None),
-        (".inf", float("inf")),
-        ("'12'", "12"),
-        ("1.5.2", "1.5.2"),
-    ],
-)
-def test_scalars_as_kubectl_reads_them(text: str, value: object) -> None:
-    read, _ = read_yaml(f"key: {text}\n", file="c.yaml")
-    assert read == {"key": value}
-    assert type(read["key"]) is type(value)
 
 
 def test_what_may_change() -> None:

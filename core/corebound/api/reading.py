@@ -1,0 +1,316 @@
+"""From the bytes of a file to JSON values, with the line of each and everything that is wrong with them as YAML.
+
+The text is taken apart by PyYAML (libyaml, from which kubectl's reader was made) and put together here, because keys
+given twice, merges, numbers and tags must come out as kubectl makes them. What could go wrong: no text, no YAML, a
+second document, a key twice, a name for a value that contains itself, nesting or repetition without end.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from corebound.api.errors import Problem, SpecError
+from corebound.api.scalars import key_scalar, plain_scalar, tagged_scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.scalars import Scalar
+
+Path = tuple[str | int, ...]
+
+DEEPEST: Final = 100
+MOST_BYTES: Final = 3 * 2**20
+"""What an API server accepts in one request."""
+MOST_VALUES: Final = 1_000_000
+"""Aliases repeat what they name: a few lines could become more values than any memory holds."""
+
+
+_TWO_ESCAPES: Final = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
+KEY: Final = -1
+"""Ends the path of a key itself in ``written``, as opposed to its value's."""
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_HINTS: Final = {
+    "mapping values are not allowed": "; put a text that holds a colon and a space in quotes",
+    "did not find expected key": "; are the lines above indented alike, and brackets and quotes closed?",
+    "did not find expected ',' or": "; is a bracket or a comma missing?",
+    "cannot start any token": "; put a text that begins so in quotes",
+    "control characters are not allowed": "; remove them, or write them as an escape in double quotes",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One YAML document as JSON values."""
+
+    value: Any
+    lines: dict[Path, int] = field(default_factory=dict)
+    """Where each key and each list item stands; counted from 1."""
+    written: dict[Path, str] = field(default_factory=dict)
+    """How an unquoted scalar is written that is no text, so that a message can show it."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong but leaves the rest readable; ``value`` has null there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Node:
+    """A scalar (its text), a list, a mapping (pairs) or another name (alias) of one of these."""
+
+    line: int
+    tag: str | None = None
+    quoted: bool = False
+    text: str | None = None
+    items: list[_Node] = field(default_factory=list)
+    pairs: list[tuple[_Node, _Node]] | None = None
+    alias: _Node | None = None
+
+
+def read_document(data: bytes, *, file: str) -> Document:
+    """The one document in ``data``. Raises :class:`SpecError` where nothing of it can be read."""
+    if len(data) > MOST_BYTES:
+        raise _refused(file, f"has more than {MOST_BYTES} bytes, too much for a campaign and for an API server")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise _refused(file, "is no UTF-8 text; save it as UTF-8", line) from error
+    try:
+        root = _root(_with_whole_characters(text), file)
+    except yaml.MarkedYAMLError as error:
+        raise _no_yaml(error, text, file) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _refused(file, f"holds the character U+{error.character:04X}, which YAML does not allow", line) from error
+    if root is None:
+        raise _refused(file, "is empty, expected a SearchCampaign")
+    values = _Values(file)
+    value = values.of(root, ())
+    return Document(value=value, lines=values.lines, written=values.written, problems=tuple(values.problems))
+
+
+def _with_whole_characters(text: str) -> str:
+    """JSON writes characters beyond 16 bits as two escapes, which YAML does not know; kubectl reads JSON as JSON."""
+    if not _TWO_ESCAPES.search(text):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _TWO_ESCAPES.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text)
+
+
+def field_text(path: Path) -> str:
+    """``spec.search.parameters[0].low``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _root(text: str, file: str) -> _Node | None:
+    """The only document that holds anything, as nodes."""
+    # libyaml allows tabs where kubectl does; PyYAML's own scanner, the fallback, refuses some of them.
+    events = iter(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    found: _Node | None = None
+    for event in events:
+        if not isinstance(event, yaml.DocumentStartEvent):
+            continue
+        if event.version is not None and event.version != (1, 1):
+            raise _refused(file, "asks for another YAML than 1.1, which kubectl reads; remove the line", 1)
+        node = _Composer(events, file).node(next(events), depth=0)
+        if node.text == "" and not node.quoted and node.tag is None:
+            continue
+        if found is not None:
+            line = event.start_mark.line + 1 if event.start_mark else None
+            raise _refused(file, "found several documents, expected one campaign a file; split it", line)
+        found = node
+    return found
+
+
+class _Composer:
+    """Takes nodes off the stream of events; knows the anchors of one document."""
+
+    def __init__(self, events: Iterator[Any], file: str) -> None:
+        self._events, self._file = events, file
+        self._anchors: dict[str, _Node | None] = {}
+
+    def node(self, event: Any, *, depth: int) -> _Node:
+        """The node that begins with ``event``."""
+        line = event.start_mark.line + 1
+        if depth > DEEPEST:
+            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", line)
+        if isinstance(event, yaml.AliasEvent):
+            return _Node(line=line, alias=self._named(str(event.anchor), line))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        node = self._own(event, line, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _own(self, event: Any, line: int, depth: int) -> _Node:
+        if isinstance(event, yaml.ScalarEvent):
+            plain = event.implicit[0] or event.tag is not None
+            return _Node(line=line, tag=event.tag, quoted=not plain, text=event.value)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return _Node(line=line, items=list(self._nodes(depth)))
+        keys_and_values = iter(self._nodes(depth))
+        return _Node(line=line, pairs=list(zip(keys_and_values, keys_and_values, strict=True)))
+
+    def _nodes(self, depth: int) -> Iterator[_Node]:
+        for event in self._events:
+            if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+                return
+            yield self.node(event, depth=depth + 1)
+
+    def _named(self, name: str, line: int) -> _Node:
+        if name not in self._anchors:
+            raise _refused(self._file, f"names *{name}, but no &{name} stands before it", line)
+        node = self._anchors[name]
+        if node is None:
+            raise _refused(self._file, f"names *{name} inside of &{name} itself, which would have no end", line)
+        return node
+
+
+class _Values:
+    """Turns nodes into JSON values; keeps lines, spellings and problems by path."""
+
+    def __init__(self, file: str) -> None:
+        self._file, self._count = file, 0
+        self.lines: dict[Path, int] = {}
+        self.written: dict[Path, str] = {}
+        self.problems: list[Problem] = []
+
+    def of(self, node: _Node, path: Path) -> Any:
+        """The value of ``node``, which stands at ``path``."""
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise _refused(self._file, f"repeats its aliases to more than {MOST_VALUES} values", node.line)
+        if len(path) > DEEPEST:
+            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", node.line)
+        self.lines.setdefault(path, node.line)
+        if node.alias is not None:
+            return self.of(node.alias, path)
+        if node.text is not None:
+            return self._scalar(node, node.text, path)
+        if node.pairs is not None:
+            return self._mapping(node.pairs, path)
+        return [self.of(item, (*path, index)) for index, item in enumerate(node.items)]
+
+    def _scalar(self, node: _Node, text: str, path: Path) -> Scalar:
+        try:
+            value = _value(node, text)
+        except ValueError as error:
+            self._problem(str(error), path, node.line)
+            return None
+        if isinstance(value, str):
+            self._refuse_nul(value, path, node.line)
+            return value
+        if isinstance(value, float) and not math.isfinite(value):
+            self._problem(
+                f"found {text}, expected a finite number: JSON and an API server know no other", path, node.line
+            )
+            return None
+        self.written[path] = text
+        return value
+
+    def _mapping(self, pairs: list[tuple[_Node, _Node]], path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        merged: set[str] = set()
+        for key, value in pairs:
+            if key.text == "<<" and (key.tag == _MERGE if key.tag else not key.quoted):
+                merged |= self._merge(value, path, found)
+                continue
+            name = self._name(key, path)
+            if name is None:
+                continue
+            self._refuse_nul(name, path, key.line)
+            here = (*path, name)
+            if name in merged:
+                merged.discard(name)
+                self._forget(here)
+            elif name in found:
+                self._problem("found twice, expected once", here, key.line)
+            self.lines[here] = key.line
+            found[name] = self.of(value, here)
+        return found
+
+    def _merge(self, value: _Node, path: Path, found: dict[str, Any]) -> set[str]:
+        """Take over the keys of ``<<: value``; those that stand before it may not be among them."""
+        several = value.text is None and value.pairs is None and value.alias is None
+        merged: dict[str, Any] = {}
+        for node in reversed(value.items) if several else [value]:
+            target = node.alias or node
+            if target.pairs is None:
+                self._problem(
+                    "found << without a mapping, expected <<: *name of one or a list of such", path, node.line
+                )
+                continue
+            merged |= self._mapping(target.pairs, path)
+        for name in sorted(merged.keys() & found.keys()):
+            self._problem(
+                "is set before << and again by it, and readers disagree which counts; write << first",
+                (*path, name),
+                value.line,
+            )
+        found |= merged
+        return set(merged)
+
+    def _name(self, key: _Node, path: Path) -> str | None:
+        target = key.alias or key
+        if target.text is None:
+            self._problem("found a list or a mapping as a key, expected a name", path, key.line)
+            return None
+        if target.quoted:
+            return target.text
+        try:
+            name = key_scalar(target.tag, target.text)
+        except ValueError as error:
+            self._problem(str(error), path, key.line)
+            return None
+        if name != target.text:
+            self.written[(*path, name, KEY)] = target.text
+        return name
+
+    def _refuse_nul(self, text: str, path: Path, line: int) -> None:
+        if "\0" in text:
+            self._problem("holds a NUL character, which no database keeps; remove it", path, line)
+
+    def _forget(self, path: Path) -> None:
+        for known in (self.lines, self.written):
+            for place in [place for place in known if place[: len(path)] == path]:
+                del known[place]
+
+    def _problem(self, message: str, path: Path, line: int) -> None:
+        self.problems.append(Problem(file=self._file, line=line, field=field_text(path), message=message))
+
+
+def _value(node: _Node, text: str) -> Scalar:
+    if node.quoted:
+        return text
+    return tagged_scalar(node.tag, text) if node.tag else plain_scalar(text)
+
+
+def _no_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> SpecError:
+    """What PyYAML says, with a hint where it is known what people mean."""
+    if "unexpected end of stream" in str(error.problem) and error.context_mark:
+        return _refused(file, "is no YAML: the quote that begins here is never closed", error.context_mark.line + 1)
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    lines = text.splitlines()
+    written = lines[line - 1] if line is not None and line <= len(lines) else ""
+    indent = written[: len(written) - len(written.lstrip())]
+    hint = next((advice for words, advice in _HINTS.items() if words in str(error.problem)), "")
+    if "\t" in indent:
+        hint = "; the line begins with a tab, indent with spaces"
+    return _refused(file, f"is no YAML: {error.problem or error.context}{hint}", line)
+
+
+def _refused(file: str, message: str, line: int | None = None) -> SpecError:
+    return SpecError([Problem(file=file, line=line, message=message)])
