@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -19,64 +18,25 @@ from typing import TYPE_CHECKING, Any, Final
 from optuna.distributions import check_distribution_compatibility, distribution_to_json
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
-from sqlalchemy import text
+from optuna.study import StudyDirection
 from sqlalchemy.exc import DBAPIError
 
 from corebound.api.errors import FencedError, StorageUnreachableError
+from corebound.ledger import trial_sql
 from corebound.ledger.connection import Identity, carry_identity, database_url, is_passing, make_engine, translated
+from corebound.ledger.trial_sql import stored_form
 from corebound.ledger.trials import FINISHED, TrialCache, parsed_distribution, read_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
-    from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial, TrialState
 
     from corebound.api.records import SlotClaim
 
 GRACE_SECONDS: Final = 600.0
 SLOT_ATTRIBUTE: Final = "corebound:slot"
-
-# The writer is named in the same statement, before the row that the fence judges exists: one round trip, one transaction.
-_WRITER: Final = """
-    WITH writer AS MATERIALIZED (
-        SELECT set_config('corebound.slot', :writer_slot, true), set_config('corebound.attempt', :writer_attempt, true))
-"""
-_CREATE: Final = text("SELECT corebound_create_trial(:study, :writer_slot, :writer_attempt, :fixed)")
-_SET_PARAM: Final = text(f"""{_WRITER}
-    INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
-    SELECT :trial, :name, :value, :distribution FROM writer
-    ON CONFLICT (trial_id, param_name) DO UPDATE
-    SET param_value = excluded.param_value, distribution_json = excluded.distribution_json
-""")
-_REPORT: Final = text(f"""{_WRITER}
-    INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
-    SELECT :trial, :step, :value, cast(:kind AS trialintermediatevaluetype) FROM writer
-    ON CONFLICT (trial_id, step) DO UPDATE
-    SET intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type
-""")
-_SET_ATTRIBUTE: Final = f"""{_WRITER}
-    INSERT INTO %s (trial_id, key, value_json) SELECT :trial, :key, :value FROM writer
-    ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json
-"""
-_SET_USER_ATTRIBUTE: Final = text(_SET_ATTRIBUTE % "trial_user_attributes")
-_SET_SYSTEM_ATTRIBUTE: Final = text(_SET_ATTRIBUTE % "trial_system_attributes")
-_TELL: Final = text(f"""{_WRITER}, told AS (
-        UPDATE trials SET state = cast(:state AS trialstate), datetime_complete = timezone('utc', clock_timestamp())
-        FROM writer WHERE trial_id = :trial AND state = 'RUNNING' RETURNING trial_id
-    ), kept AS (
-        INSERT INTO trial_values (trial_id, objective, value, value_type)
-        SELECT trial_id, objective - 1, value, cast(kind AS trialvaluetype) FROM told, unnest(
-            cast(:values AS double precision[]), cast(:kinds AS text[])) WITH ORDINALITY AS given(value, kind, objective)
-        ON CONFLICT (trial_id, objective) DO UPDATE SET value = excluded.value, value_type = excluded.value_type
-    )
-    SELECT trial_id FROM told
-""")
-_ONE_DISTRIBUTION: Final = text("""
-    SELECT distribution_json FROM trial_params JOIN trials USING (trial_id)
-    WHERE study_id = :study AND param_name = :name LIMIT 1
-""")
 
 
 def _delegated(name: str) -> Any:
@@ -101,7 +61,6 @@ class CampaignStorage(BaseStorage):
         self._caches: dict[int, TrialCache] = {}
         self._directions: dict[int, list[StudyDirection]] = {}
         self._study_ids: dict[str, int] = {}
-        self._names: dict[int, str] = {}
         self._distributions: dict[str, BaseDistribution] = {}
         self._own: FrozenTrial | None = None
         self._own_study = -1
@@ -145,7 +104,7 @@ class CampaignStorage(BaseStorage):
         """The trial of a freshly claimed slot: an enqueued one that waits, else a new one."""
         self.bind(claim)
         fixed = json.dumps(dict(fixed_params))
-        [(trial_id,)] = self._execute(_CREATE, study=study_id, fixed=fixed)
+        [(trial_id,)] = self._execute(trial_sql.CREATE, study=study_id, fixed=fixed)
         self.carry_on(trial_id, study_id=study_id)
         return int(trial_id)
 
@@ -167,7 +126,7 @@ class CampaignStorage(BaseStorage):
         if known is not None:
             check_distribution_compatibility(known, distribution)
         self._execute(
-            _SET_PARAM,
+            trial_sql.SET_PARAM,
             trial=trial_id,
             name=param_name,
             value=param_value_internal,
@@ -183,8 +142,8 @@ class CampaignStorage(BaseStorage):
         if own is None:
             self._delegate("set_trial_intermediate_value", trial_id, step, intermediate_value)
             return
-        value, kind = _stored(intermediate_value)
-        self._execute(_REPORT, trial=trial_id, step=step, value=value, kind=kind)
+        value, kind = stored_form(intermediate_value)
+        self._execute(trial_sql.REPORT, trial=trial_id, step=step, value=value, kind=kind)
         own.intermediate_values[step] = intermediate_value
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -193,7 +152,7 @@ class CampaignStorage(BaseStorage):
         if own is None:
             self._delegate("set_trial_user_attr", trial_id, key, value)
             return
-        self._execute(_SET_USER_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
+        self._execute(trial_sql.SET_USER_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
         own.user_attrs[key] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -202,7 +161,7 @@ class CampaignStorage(BaseStorage):
         if own is None:
             self._delegate("set_trial_system_attr", trial_id, key, value)
             return
-        self._execute(_SET_SYSTEM_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
+        self._execute(trial_sql.SET_SYSTEM_ATTRIBUTE, trial=trial_id, key=key, value=json.dumps(value))
         own.system_attrs[key] = value
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
@@ -210,9 +169,9 @@ class CampaignStorage(BaseStorage):
         own = self._writable(trial_id)
         if own is None or state not in FINISHED:
             return bool(self._delegate("set_trial_state_values", trial_id, state, values))
-        stored = [_stored(value) for value in values or ()]
+        stored = [stored_form(value) for value in values or ()]
         told = self._execute(
-            _TELL,
+            trial_sql.TELL,
             trial=trial_id,
             state=state.name,
             values=[value for value, _ in stored],
@@ -242,7 +201,7 @@ class CampaignStorage(BaseStorage):
             found = self.patiently(
                 lambda: self._read(
                     lambda connection: connection.execute(
-                        _ONE_DISTRIBUTION, {"study": self._own_study, "name": name}
+                        trial_sql.ONE_DISTRIBUTION, {"study": self._own_study, "name": name}
                     ).scalar()
                 )
             )
@@ -285,20 +244,35 @@ class CampaignStorage(BaseStorage):
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """As Optuna's; they never change."""
         if study_id not in self._directions:
-            self._directions[study_id] = self._delegate("get_study_directions", study_id)
+            rows = self._execute(trial_sql.DIRECTIONS, study=study_id)
+            self._directions[study_id] = [StudyDirection[name] for (name,) in rows]
         return self._directions[study_id]
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """As Optuna's; asked once."""
         if study_name not in self._study_ids:
-            self._study_ids[study_name] = self._delegate("get_study_id_from_name", study_name)
+            rows = self._execute(trial_sql.STUDY_ID, name=study_name)
+            if not rows:
+                raise KeyError(f"there is no study {study_name!r}")
+            self._study_ids[study_name] = rows[0][0]
         return self._study_ids[study_name]
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        """As Optuna's; asked once."""
-        if study_id not in self._names:
-            self._names[study_id] = self._delegate("get_study_name_from_id", study_id)
-        return self._names[study_id]
+        """As Optuna's."""
+        rows = self._execute(trial_sql.STUDY_NAME, study=study_id)
+        if not rows:
+            raise KeyError(f"there is no study with id {study_id}")
+        return str(rows[0][0])
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's."""
+        return {
+            key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_SYSTEM_ATTRIBUTES, study=study_id)
+        }
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's."""
+        return {key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_USER_ATTRIBUTES, study=study_id)}
 
     def _fresh(self, trial_id: int) -> FrozenTrial:
         found: FrozenTrial = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
@@ -309,7 +283,7 @@ class CampaignStorage(BaseStorage):
             return read(connection)
 
     def _execute(self, statement: Any, **values: Any) -> list[Any]:
-        """One statement, written for the bound claim, patiently; the rows it returns."""
+        """One statement, patiently; the rows it returns. What it writes is written for the bound claim."""
         claim = self._identity.claim
         values["writer_slot"] = f"{claim.campaign_id}/{claim.slot}" if claim else ""
         values["writer_attempt"] = str(claim.attempt) if claim else ""
@@ -328,8 +302,6 @@ class CampaignStorage(BaseStorage):
     create_new_trial = _delegated("create_new_trial")
     delete_study = _delegated("delete_study")
     get_all_studies = _delegated("get_all_studies")
-    get_study_system_attrs = _delegated("get_study_system_attrs")
-    get_study_user_attrs = _delegated("get_study_user_attrs")
     get_trial_id_from_study_id_trial_number = _delegated("get_trial_id_from_study_id_trial_number")
     set_study_system_attr = _delegated("set_study_system_attr")
     set_study_user_attr = _delegated("set_study_user_attr")
@@ -367,12 +339,3 @@ def _copied(trial: FrozenTrial) -> FrozenTrial:
     for name in ("params", "distributions", "user_attrs", "system_attrs", "intermediate_values"):
         setattr(copied, name, dict(getattr(trial, name)))
     return copied
-
-
-def _stored(value: float) -> tuple[float | None, str]:
-    """Optuna keeps what JSON and old databases cannot in a column of its own."""
-    if math.isnan(value):
-        return None, "NAN"
-    if math.isinf(value):
-        return None, "INF_POS" if value > 0 else "INF_NEG"
-    return value, "FINITE"

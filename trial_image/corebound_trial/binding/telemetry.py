@@ -223,6 +223,11 @@ class Meter:
         self._most_since_told = max(self._most_since_told, at_work)
         self._most = max(self._most, at_work)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the whole tree since its root was started, as of the last sample."""
+        return self._last.cpu_seconds if self._last is not None else 0.0
+
     def telemetry(self) -> WorkerTelemetry:
         """Totals, and the interval since the last call; ``threads_at_work`` is the most seen in that interval."""
         now = time.monotonic()

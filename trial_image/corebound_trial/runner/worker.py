@@ -339,7 +339,7 @@ class Worker:
             self._child = None
 
     def _cpu_seconds(self) -> float:
-        return self._meter.telemetry().cpu_seconds
+        return self._meter.cpu_seconds
 
 
 def install_signals(worker: Worker) -> None:
