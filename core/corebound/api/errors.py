@@ -81,6 +81,12 @@ class UnknownCampaignError(CoreboundError):
     exit_code = 2
 
 
+class WarmStartError(CoreboundError):
+    """The study to start from is not there, or nothing of it fits this campaign."""
+
+    exit_code = 2
+
+
 class FencedError(CoreboundError):
     """This worker's attempt at a slot has been superseded; nothing of it was or will be written."""
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord
     from corebound.api.spec import SearchCampaign
     from corebound.ledger.ledger import Ledger
+    from corebound.ledger.warm_start import WarmStart
 
 
 @click.command()
@@ -162,7 +163,7 @@ def _refuse_unavailable(campaign: SearchCampaign) -> None:
     """Better refused than silently left out."""
     from corebound.api.errors import UsageError
 
-    asked = {"search.warmStart": campaign.spec.search.warm_start, "trial.artifacts": campaign.spec.trial.artifacts}
+    asked = {"trial.artifacts": campaign.spec.trial.artifacts}
     for field, value in asked.items():
         if value is not None:
             raise UsageError(f"spec.{field} is not available in this version; remove it")
@@ -196,10 +197,13 @@ def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[C
 
     name, spec, news = campaign.metadata.name, campaign.spec, []
     found = ledger.campaigns.find(name)
-    if found is not None and fresh:
-        news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
-        found = None
-    if found is None:
+    if found is None or fresh:
+        # Read before anything is renamed or made: what is refused here changes nothing.
+        warm_start = _warm_start(ledger, campaign, kept=ledger.campaigns.archive_name(name) if found else None)
+        if found is not None:
+            news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
+        if warm_start is not None:
+            news.append(warm_start.line)
         created = ledger.campaigns.create(
             name=name,
             specification=campaign.to_mapping(),
@@ -209,6 +213,7 @@ def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[C
             retries=spec.failure_policy.retries,
             retry_exceptions=spec.failure_policy.retry_exceptions,
             heartbeat_seconds=_heartbeat_seconds(),
+            warm_start=warm_start,
         )
         return created, news
     changes = immutable_changes(campaign_from_mapping(found.specification), campaign)
@@ -230,6 +235,21 @@ def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[C
     from corebound.api.records import Phase
 
     return replace(found, phase=Phase.RUNNING, trials=spec.trials, specification=campaign.to_mapping()), news
+
+
+def _warm_start(ledger: Ledger, campaign: SearchCampaign, *, kept: str | None) -> WarmStart | None:
+    """What there is to learn from; ``kept`` is the name that the campaign of this name will get, if there is one."""
+    from corebound.api.errors import WarmStartError
+
+    spec, name = campaign.spec, campaign.metadata.name
+    if spec.search.warm_start is None:
+        return None
+    study = spec.search.warm_start.study
+    if study == name:
+        remedy = f"write {kept}, the name of the study that this one replaces" if kept else "name an earlier study"
+        raise WarmStartError(f"search.warmStart.study: {name!r} is this campaign itself; {remedy}")
+    source = name if study == kept else study
+    return ledger.campaigns.warm_start(source, called=study, objectives=spec.objectives, search=spec.search)
 
 
 def _heartbeat_seconds() -> float:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
+    from corebound.api.search import Objective, Search
     from corebound.ledger.storage import CampaignStorage
+    from corebound.ledger.warm_start import WarmStart
 
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
@@ -47,8 +49,9 @@ class Campaigns:
         retries: int,
         retry_exceptions: bool,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        warm_start: WarmStart | None = None,
     ) -> CampaignRecord:
-        """The campaign with its study and N open slots."""
+        """The campaign with its study, N open slots and the trials to learn from, all at once or not at all."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -82,7 +85,24 @@ class Campaigns:
             )
             record = _read(connection, name=name)
             _add_slots(connection, record, 0)
+            if warm_start is not None:
+                from corebound.ledger.warm_start import copy_trials
+
+                copy_trials(connection, warm_start, study_id=study_id, study_name=name)
         return record
+
+    def warm_start(self, study: str, *, called: str, objectives: Sequence[Objective], search: Search) -> WarmStart:
+        """What there is to learn from ``study``, ``called`` so from now on. Raises :class:`WarmStartError`."""
+        from corebound.ledger.warm_start import read_warm_start
+
+        with (
+            contextlib.closing(self._storage()) as storage,
+            storage_errors(self._engine),
+            self._engine.begin() as connection,
+        ):
+            return read_warm_start(
+                connection, storage, study=study, called=called, objectives=objectives, search=search
+            )
 
     def find(self, name: str) -> CampaignRecord | None:
         """The campaign of that name, if any."""
@@ -103,11 +123,15 @@ class Campaigns:
         with storage_errors(self._engine), self._engine.begin() as connection:
             return _records(connection, "ORDER BY campaign_id", {})
 
+    def archive_name(self, name: str) -> str:
+        """The name under which :meth:`archive` would keep the campaign now."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            return _archive_name(connection, name)
+
     def archive(self, name: str) -> str:
         """Rename the campaign and its study to ``NAME@1`` (2, 3 ...); returns the new name."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            taken = set(connection.execute(text("SELECT study_name FROM studies")).scalars())
-            kept = next(f"{name}@{index}" for index in range(1, 10**6) if f"{name}@{index}" not in taken)
+            kept = _archive_name(connection, name)
             connection.execute(
                 text("UPDATE studies SET study_name = :kept WHERE study_name = :name"), {"kept": kept, "name": name}
             )
@@ -218,6 +242,11 @@ class Campaigns:
                 connection.commit()
             with contextlib.suppress(Exception):
                 connection.close()
+
+
+def _archive_name(connection: sqlalchemy.Connection, name: str) -> str:
+    taken = set(connection.execute(text("SELECT study_name FROM studies")).scalars())
+    return next(f"{name}@{index}" for index in range(1, 10**6) if f"{name}@{index}" not in taken)
 
 
 def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:

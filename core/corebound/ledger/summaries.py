@@ -27,9 +27,10 @@ _WORKERS: Final = text("""
            coalesce(sum((telemetry->>'throttled_seconds')::float), 0)
     FROM corebound_workers WHERE campaign_id = :campaign
 """)
+# Trials without a slot, copies of another study's among them, are no result of this campaign.
 _FEASIBLE: Final = """
-    FROM trials t JOIN trial_values v ON v.trial_id = t.trial_id LEFT JOIN corebound_slots s ON s.trial_id = t.trial_id
-    WHERE t.study_id = :study AND t.state = 'COMPLETE' AND NOT EXISTS (
+    FROM corebound_slots s JOIN trials t ON t.trial_id = s.trial_id JOIN trial_values v ON v.trial_id = t.trial_id
+    WHERE s.campaign_id = :campaign AND t.state = 'COMPLETE' AND NOT EXISTS (
         SELECT 1 FROM trial_system_attributes a WHERE a.trial_id = t.trial_id AND a.key LIKE 'constraints:%'
           AND a.value_json::float > 0)
 """
@@ -91,7 +92,9 @@ class Summaries:
 
 def _best(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, maximize: bool) -> BestTrial | None:
     direction = "DESC" if maximize else "ASC"
-    row = connection.execute(text(_BEST.replace("{direction}", direction)), {"study": campaign.study_id}).one_or_none()
+    row = connection.execute(
+        text(_BEST.replace("{direction}", direction)), {"campaign": campaign.campaign_id}
+    ).one_or_none()
     if row is None:
         return None
     params: dict[str, Any] = {
@@ -108,7 +111,7 @@ def _front_size(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, 
     """How many feasible trials no other one beats in all objectives."""
     rows = connection.execute(
         text(f"SELECT t.trial_id, v.objective, v.value, v.value_type::text {_FEASIBLE}"),
-        {"study": campaign.study_id},
+        {"campaign": campaign.campaign_id},
     )
     points: dict[int, list[float]] = {}
     for trial, objective, value, kind in rows:

@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import TrialState
 
 from corebound.api.errors import FencedError, ObjectiveError, StorageUnreachableError
+from corebound.ledger.warm_start import WARM_START_ATTRIBUTE
 from corebound_trial.objectives.entrypoint import user_traceback
 from corebound_trial.objectives.protocol import AttemptContext, CommandLost, Stopped
 from corebound_trial.objectives.result import values_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
     from corebound.api.records import SlotClaim
     from corebound.api.spec import CampaignSpec
@@ -95,6 +97,7 @@ class AttemptRunner:
             folder=self.folder,
             workers=self.workers,
             previous=self._sampler,
+            warm_trials=self._warm_trials,
         )
         study = optuna.load_study(
             study_name=self.study_name,
@@ -128,6 +131,10 @@ class AttemptRunner:
             return self._failed(study, trial, judged)
         study.tell(trial, judged)
         return Ending(kind="told", study_stopped=study._stop_flag)
+
+    def _warm_trials(self) -> list[FrozenTrial]:
+        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        return [trial for trial in trials if WARM_START_ATTRIBUTE in trial.system_attrs]
 
     def _failed(self, study: optuna.Study, trial: optuna.Trial, text: str) -> Ending:
         if self.stop_requested():
