@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from corebound.ledger.ledger import Ledger, open_ledger
+from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
 
 Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -26,6 +28,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         # `corebound storage` in a test asks for the server to be left running.
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def ledger(home: Path) -> Iterator[Ledger]:
+    """What ``corebound`` writes, without a process of its own for each look."""
+    url = EmbeddedPostgres(home / "postgres-18").url
+    prepare_database(url)
+    with open_ledger(url, application="tests") as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,0 +1,72 @@
+"""Campaign files for end-to-end tests, and what ``corebound results`` says of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess  # noqa: TC003 - named in Corebound
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from corebound.reporting.results import row_mapping
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corebound.ledger.ledger import Ledger
+
+Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
+X: dict[str, Any] = {"name": "x", "type": "float", "low": 0, "high": 1}
+
+
+def written(folder: Path, name: str, **spec: Any) -> Path:
+    """A campaign file; its objective minimizes ``loss`` unless ``spec`` says otherwise."""
+    campaign = {
+        "apiVersion": "corebound.dev/v1alpha1",
+        "kind": "SearchCampaign",
+        "metadata": {"name": name},
+        "spec": {
+            "trials": 3,
+            "parallelism": 1,  # a second worker's imports are most of what these tests cost
+            "objectives": [{"metric": "loss", "direction": "minimize"}],
+            **spec,
+        },
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(json.dumps(campaign), encoding="utf-8")
+    return path
+
+
+def ran(corebound: Corebound, path: Path, *options: str, status: int = 0, **variables: str) -> dict[str, Any]:
+    """Run the campaign of ``path``; its outcome."""
+    done = corebound("run", "-f", str(path), "--json", *options, **variables)
+    assert done.returncode == status, done.stderr + done.stdout
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    return outcome
+
+
+def said(corebound: Corebound, path: Path, *options: str, status: int = 0, **variables: str) -> str:
+    """Run the campaign of ``path``; what was said on the way."""
+    done = corebound("run", "-f", str(path), *options, **variables)
+    assert done.returncode == status, done.stderr + done.stdout
+    return done.stderr
+
+
+def rows(ledger: Ledger, name: str) -> list[dict[str, Any]]:
+    """The campaign's slots, as ``corebound results --json`` prints them."""
+    campaign = ledger.campaigns.get(name)
+    metrics = [objective["metric"] for objective in campaign.specification["spec"]["objectives"]]
+    return [row_mapping(row, metrics) for row in ledger.slots.rows(campaign.campaign_id)]
+
+
+@contextlib.contextmanager
+def opened_study(ledger: Ledger, name: str) -> Iterator[optuna.Study]:
+    """The campaign's study as Optuna's own tools open it."""
+    storage = optuna.storages.RDBStorage(ledger.optuna_url)
+    try:
+        yield optuna.load_study(study_name=name, storage=storage)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
