@@ -117,7 +117,7 @@ def test_whatever_an_objective_does_becomes_its_slots_reason(corebound: Coreboun
     }
     path = write(tmp_path, "everything", trials=len(kinds), search=search, failurePolicy={"retries": 1})
     done = corebound("run", "-f", str(path), "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     found = {row["params"]["kind"]: row for row in rows(corebound, "everything")}
     assert {kind: row["state"] for kind, row in found.items() if row["state"] == "succeeded"}.keys() == {
         "ok",
@@ -264,8 +264,8 @@ def test_a_database_that_dies_in_mid_run_costs_nothing(
     path = write(tmp_path, "outage", "stoppable", trials=2)
     with start(command, own, path) as process:
         pid_file = tmp_path / "home" / "postgres-18" / "data" / "postmaster.pid"
-        output = tmp_path / "home" / "campaigns" / "outage"
-        wait_until(lambda: any(output.glob("slot-*.log")))
+        output = tmp_path / "home" / "campaigns"
+        wait_until(lambda: any(output.glob("outage-*/slot-*.log")))
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
         _, said = process.communicate(timeout=90)
     assert process.returncode == 0, said

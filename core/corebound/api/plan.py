@@ -7,10 +7,12 @@ seconds, money is ``Decimal`` in ``currency``; what is not known is None, never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+DEFAULT_CURRENCY: Final = "USD"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Pool:
     """This machine's logical CPUs; empty for a pool that is only described."""
     price_per_hour: Decimal | None = None
     """Price of one node for one hour."""
-    currency: str = "USD"
+    currency: str = DEFAULT_CURRENCY
     source: str
     """A sentence: where these numbers come from."""
 

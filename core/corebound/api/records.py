@@ -7,12 +7,16 @@ simple derived figures, no I/O. Times are aware UTC datetimes of the database's 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from corebound.api.plan import DEFAULT_CURRENCY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
 
 class Phase(StrEnum):
@@ -52,6 +56,8 @@ class CampaignRecord:
     """A campaign as the ledger keeps it."""
 
     campaign_id: int
+    uid: UUID
+    """Its own for ever, when names are given again and ledgers number alike."""
     name: str
     specification: Mapping[str, Any]
     """The whole SearchCampaign as loaded, in its JSON form."""
@@ -73,6 +79,32 @@ class CampaignRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    active_seconds: float
+    """Time that earlier runs were active, all together."""
+    active_since: datetime | None
+    """When the present run began; None while nobody runs it."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """The objectives' metrics, in their order."""
+        return [objective["metric"] for objective in self.specification["spec"]["objectives"]]
+
+    @property
+    def maximize(self) -> list[bool]:
+        """Which objectives are to be made as large as possible."""
+        return [objective["direction"] == "maximize" for objective in self.specification["spec"]["objectives"]]
+
+    @property
+    def price_per_hour(self) -> Decimal | None:
+        """Of one node, as the campaign gives it."""
+        price = self.specification["spec"].get("pool", {}).get("pricePerHour")
+        return None if price is None else Decimal(price)
+
+    @property
+    def currency(self) -> str:
+        """Of its budget, else the usual one."""
+        found: str = self.specification["spec"].get("budget", {}).get("currency", DEFAULT_CURRENCY)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +114,9 @@ class SlotClaim:
     campaign_id: int
     slot: int
     attempt: int
+    """The fence: rises with every claim, and when the slot is given back."""
+    starts: int
+    """Which attempt this is for people: 1, 2, 3 ... as results count them."""
     trial_id: int | None
     """The Optuna trial to carry on, None when one is still to be created."""
     lost_attempts: int
@@ -162,6 +197,8 @@ class SlotRow:
     last_report_at: datetime | None = None
     cpu_seconds: float = 0.0
     """All attempts together."""
+    claimed_at: datetime | None = None
+    """When its running attempt began."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -224,6 +261,12 @@ class LedgerSummary:
     def done(self) -> int:
         """Closed slots."""
         return sum(count for state, count in self.counts.items() if state.is_closed)
+
+    @property
+    def active_seconds(self) -> float:
+        """How long the campaign has been active, over all its runs; suspended time does not count."""
+        since = self.campaign.active_since
+        return self.campaign.active_seconds + ((self.now - since).total_seconds() if since is not None else 0.0)
 
     @property
     def efficiency(self) -> float | None:

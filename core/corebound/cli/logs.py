@@ -2,52 +2,127 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import click
 
-from corebound.cli.storage_option import opened_ledger, storage_option
+from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corebound.api.records import CampaignRecord, SlotRow
+    from corebound.ledger.ledger import Ledger
+
+LOOK_SECONDS = 1.0
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        examples=[
+            "corebound logs pole-balancing 3",
+            "corebound logs pole-balancing 3 -f",
+            "corebound logs pole-balancing 3 --attempt 1",
+        ],
+        statuses={0: "shown; with -f, the attempt has ended"},
+    )
+)
 @click.argument("name")
 @click.argument("slot", type=int)
-@click.option("-f", "--follow", is_flag=True, help="Go on while the attempt runs.")
-@click.option("--attempt", type=int, help="An earlier attempt; default: the newest.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for the attempt to begin, and go on until it ends.")
+@click.option("--attempt", type=int, help="1 is the slot's first, as results count them; default: the newest.")
+@reply_options
 @storage_option
-def logs(name: str, slot: int, follow: bool, attempt: int | None, storage: str | None) -> None:
-    """Show the output of SLOT of campaign NAME.
+def logs(*, name: str, slot: int, follow: bool, attempt: int | None, reply: Reply, storage: str | None) -> None:
+    """Show the output of an attempt at SLOT of campaign NAME.
 
-    \b
-    Examples:
-      corebound logs pole-balancing 3
-      corebound logs pole-balancing 3 -f
+    Of each attempt the head (4 MB) and the tail (3 to 6 MB) are kept, on the machine on which it ran.
     """
     import sys
 
-    from corebound.api.errors import UnknownCampaignError
-    from corebound.api.records import SlotState
     from corebound.local.home import output_folder
     from corebound.local.output import attempts, follow_output, read_output
 
-    folder = output_folder(name)
     with opened_ledger(storage, application="corebound-logs") as ledger:
         campaign = ledger.campaigns.get(name)
-        kept = attempts(folder, slot)
-        if not kept or (attempt is not None and attempt not in kept):
-            raise UnknownCampaignError(
-                f"no output of slot {slot} of {name!r} is kept in {folder}; its attempts there: {kept or 'none'}"
-            )
-
-        def still_running() -> bool:
-            return any(
-                row.slot == slot and row.state is SlotState.RUNNING for row in ledger.slots.rows(campaign.campaign_id)
-            )
-
-        chosen = attempt if attempt is not None else kept[-1]
+        started = _started_attempts(ledger, campaign, slot, wait=follow)
+        chosen = started if attempt is None else attempt
+        folder = output_folder(campaign)
+        if not 1 <= chosen <= started or chosen not in attempts(folder, slot):
+            raise _why_none(ledger, campaign, slot, chosen, started=started, folder=str(folder))
         pieces = (
-            follow_output(folder, slot=slot, attempt=chosen, still_running=still_running)
+            follow_output(folder, slot=slot, attempt=chosen, still_running=_looker(ledger, campaign, slot, chosen))
             if follow
             else read_output(folder, slot=slot, attempt=chosen)
         )
+        shown = bytearray()
+        empty = True
         for piece in pieces:
-            sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            empty = False
+            if reply.as_json:
+                shown += piece
+            else:
+                sys.stdout.buffer.write(piece)
+                sys.stdout.buffer.flush()
+        running = _looker(ledger, campaign, slot, chosen)()
+    if reply.as_json:
+        found = {"campaign": name, "slot": slot, "attempt": chosen, "attempts": started, "running": running}
+        reply.outcome({**found, "output": shown.decode(errors="replace")}, [])
+    elif empty:
+        reply.note(f"attempt {chosen} of slot {slot} {'has printed nothing yet' if running else 'printed nothing'}")
+
+
+def _started_attempts(ledger: Ledger, campaign: CampaignRecord, slot: int, *, wait: bool) -> int:
+    """How many attempts the slot has had; at least one. Raises the reason why there is none."""
+    from corebound.api.errors import UnknownCampaignError
+
+    if not 0 <= slot < campaign.trials:
+        raise UnknownCampaignError(
+            f"{campaign.name!r} has no slot {slot}; its slots are 0 to {campaign.trials - 1} "
+            "(results show them, a trial's number may differ)"
+        )
+    while (row := _row(ledger, campaign, slot)).attempt == 0:
+        if row.state.is_closed or not (wait and ledger.campaigns.attended(campaign)):
+            raise UnknownCampaignError(f"slot {slot} of {campaign.name!r} was never started, it is {row.state}")
+        time.sleep(LOOK_SECONDS)
+    return row.attempt
+
+
+def _row(ledger: Ledger, campaign: CampaignRecord, slot: int) -> SlotRow:
+    return ledger.slots.rows(campaign.campaign_id)[slot]
+
+
+def _looker(ledger: Ledger, campaign: CampaignRecord, slot: int, attempt: int) -> Callable[[], bool]:
+    """Whether that attempt still runs; asks the database once a second at most."""
+    looked, answer = float("-inf"), True
+
+    def runs() -> bool:
+        nonlocal looked, answer
+        if time.monotonic() - looked >= LOOK_SECONDS:
+            looked = time.monotonic()
+            running = ledger.slots.running(campaign.campaign_id)
+            answer = any((row.slot, row.attempt) == (slot, attempt) for row in running)
+        return answer
+
+    return runs
+
+
+def _why_none(
+    ledger: Ledger, campaign: CampaignRecord, slot: int, attempt: int, *, started: int, folder: str
+) -> Exception:
+    """The reason why there is no output of that attempt here."""
+    import socket
+
+    from corebound.api.errors import UnknownCampaignError
+
+    if not 1 <= attempt <= started:
+        had = "1 attempt" if started == 1 else f"attempts 1 to {started}"
+        return UnknownCampaignError(f"slot {slot} of {campaign.name!r} had {had}, there is no attempt {attempt}")
+    hosts = {worker.host for worker in ledger.workers.rows(campaign.campaign_id)} - {socket.gethostname()}
+    elsewhere = (
+        f"workers of this campaign ran on {', '.join(sorted(hosts))}: look there"
+        if hosts
+        else ("it ran with another COREBOUND_HOME, or its disk was full, or the folder was removed")
+    )
+    return UnknownCampaignError(f"attempt {attempt} of slot {slot} has left no output in {folder}; {elsewhere}")

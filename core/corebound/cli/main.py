@@ -1,13 +1,24 @@
-"""The command ``corebound``: finds the asked-for command, imports only that, and prints every error of ours in one place."""
+"""The command ``corebound``: finds the asked-for command, imports only that, and prints every error in one place.
+
+What could go wrong besides the errors of our own tree: the reader of our output goes away (the end), the output cannot be
+written (said), a signal asks us to go (what is open is closed on the way out). Anything else is a defect of ours and is
+shown with its stack.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
+import signal
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from corebound.api.errors import CoreboundError
 
 COMMANDS: Final = {
     "run": "Run a campaign on this machine.",
@@ -49,27 +60,67 @@ def corebound() -> None:
       corebound run -f campaign.yaml
       corebound plan -f campaign.yaml --cores 128 --price 3.50
       corebound results pole-balancing --csv
+
+    Every command has --quiet, --json and --help with examples and exit statuses. COREBOUND_HOME is where local state is
+    kept, COREBOUND_DATABASE_URL a PostgreSQL server to be used instead of the embedded one; NO_COLOR is honoured.
     """
 
 
 def main() -> None:
-    """Entry point; exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    """Entry point; each command's ``--help`` has the exit statuses."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup and shells ignore the hang-up for programs that are to survive it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     try:
         # Outside standalone mode click returns the status that a command asked for.
         sys.exit(corebound(standalone_mode=False) or 0)
     except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _fail(error.format_message(), kind="UsageError", status=error.exit_code, hint=_hint(error))
     except BrokenPipeError:
+        # Python would complain once more when it flushes the pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _fail(f"the output cannot be written: {error.strerror}", kind="OSError", status=1)
     except Exception as error:
         from corebound.api.errors import CoreboundError
 
         if not isinstance(error, CoreboundError):
             raise
-        if "--json" in sys.argv:
-            click.echo(json.dumps({"error": str(error), "exit_code": error.exit_code}))
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), kind=type(error).__name__, status=error.exit_code, problems=_problems(error))
+
+
+def _leave(number: int, _: object) -> NoReturn:
+    """Unwinds, so that a database that was started for us is stopped."""
+    raise SystemExit(128 + number)
+
+
+def _fail(text: str, *, kind: str, status: int, hint: str = "", problems: list[Any] | None = None) -> NoReturn:
+    """The one place where errors are printed."""
+    # Errors may come before options are read, so the word itself is looked for; no option takes it as its value.
+    if "--json" in sys.argv[1:]:
+        found = {"error": text, "kind": kind, "exit_code": status} | ({"problems": problems} if problems else {})
+        with contextlib.suppress(OSError):
+            click.echo(json.dumps(found))
+    with contextlib.suppress(OSError):
+        click.echo(f"error: {text}{hint}", err=True)
+    sys.exit(status)
+
+
+def _hint(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"\ntry: {context.command_path} --help" if context is not None else ""
+
+
+def _problems(error: CoreboundError) -> list[Any]:
+    """All that is wrong with a campaign file, each with its place."""
+    from dataclasses import asdict
+
+    from corebound.api.errors import SpecError
+
+    return [asdict(problem) for problem in error.problems] if isinstance(error, SpecError) else []

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from corebound.cli.options import Reply, epilog, reply_options
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
@@ -16,13 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="""
-    \b
-    Examples:
-      corebound plan -f campaign.yaml
-      corebound plan -f campaign.yaml --trial-seconds 684
-      corebound plan -f campaign.yaml --cores 128 --allocatable 126.62 --memory 480Gi --price 3.50
-    """
+    epilog=epilog(
+        examples=[
+            "corebound plan -f campaign.yaml",
+            "corebound plan -f campaign.yaml --trial-seconds 684",
+            "corebound plan -f campaign.yaml --cores 128 --allocatable 126.62 --memory 480Gi --price 3.50",
+        ],
+        statuses={0: "it fits", 2: "the file is not valid, or the campaign does not fit"},
+    )
 )
 @click.option(
     "-f",
@@ -40,8 +43,7 @@ if TYPE_CHECKING:
 @click.option("--currency", help="Currency of the price; default: that of the campaign's budget, else USD.")
 @click.option("--trial-seconds", type=float, help="How long one trial takes; gives the expected time and cost.")
 @click.option("--here", is_flag=True, help="Plan for this machine even if the campaign describes a pool.")
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as one JSON object.")
-@click.option("--quiet", is_flag=True, help="Print the plan in one line, without reasons.")
+@reply_options
 def plan(
     *,
     file: Path,
@@ -54,18 +56,14 @@ def plan(
     currency: str | None,
     trial_seconds: float | None,
     here: bool,
-    as_json: bool,
-    quiet: bool,
+    reply: Reply,
 ) -> None:
     """Show threads, workers, waves, time and cost of a campaign, with the reason for each, and start nothing.
 
     Plans for the pool given by flags, else for the pool in the campaign (spec.pool.cpu), else for this machine as far
     as this process may use it: the smaller of its affinity and its CPU quota.
-
-    Exit status: 0, or 2 when the file is not valid or the campaign does not fit.
+    With --quiet it is one line.
     """
-    import json
-
     from corebound.api.loading import load_campaign
     from corebound.planning.planner import make_plan
     from corebound.reporting.plan_text import plan_headline, plan_lines, plan_mapping
@@ -84,12 +82,8 @@ def plan(
     else:
         pool = _own_pool(campaign.spec, money, here=here)
     planned = make_plan(campaign, pool, trial_seconds=trial_seconds)
-    if as_json:
-        click.echo(json.dumps(plan_mapping(planned, name=campaign.metadata.name), allow_nan=False))
-    elif quiet:
-        click.echo(plan_headline(planned))
-    else:
-        click.echo("\n".join(plan_lines(planned, name=campaign.metadata.name)))
+    name = campaign.metadata.name
+    reply.outcome(plan_mapping(planned, name=name), plan_lines(planned, name=name), short=[plan_headline(planned)])
 
 
 def _refuse_contradictions(

@@ -7,29 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corebound.cli.storage_option import opened_storage, storage_option
+from corebound.cli.options import Reply, epilog, opened_storage, reply_options, storage_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corebound.api.plan import Plan
-    from corebound.api.records import CampaignRecord
+    from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import SearchCampaign
     from corebound.ledger.ledger import Ledger
     from corebound.ledger.warm_start import WarmStart
+    from corebound.local.supervisor import Supervisor
+
+SUSPENDED_STATUS = 3
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        examples=[
+            "corebound run -f examples/pole-balancing.yaml",
+            "corebound run train.py:objective -n 100 --direction maximize",
+            "corebound run train.py:objective -n 100 --write-yaml campaign.yaml",
+            "corebound run -f campaign.yaml --fresh --json",
+        ],
+        statuses={
+            0: "the campaign succeeded",
+            1: "the campaign failed, or the database refused",
+            SUSPENDED_STATUS: "suspended by spec.suspend or its budget",
+            130: "stopped by Ctrl-C, the same command goes on (143: SIGTERM, 129: the terminal was closed)",
+        },
+    )
+)
 @click.argument("entrypoint", required=False)
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="The campaign's YAML file.")
 @click.option("-n", "--trials", type=int, help="With an ENTRYPOINT: number of trials (default 100).")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), help="With an ENTRYPOINT (default minimize).")
-@click.option("-t", "--threads", type=int, help="With an ENTRYPOINT: threads of each trial.")
-@click.option("--write-yaml", type=click.Path(path_type=Path), help="Write the campaign to this file and end.")
+@click.option("-t", "--threads", type=int, help="With an ENTRYPOINT: threads of each trial (default auto).")
+@click.option(
+    "--write-yaml", type=click.Path(path_type=Path), help="With an ENTRYPOINT: write the campaign to this file and end."
+)
 @click.option("--fresh", is_flag=True, help="Start a new study; the old one is kept as NAME@1.")
 @click.option("--cores", type=int, help="Pretend this many cores, without affinity.")
-@click.option("--quiet", is_flag=True, help="No progress, only the outcome.")
-@click.option("--json", "as_json", is_flag=True, help="The outcome as one JSON object.")
+@reply_options
 @storage_option
 def run(
+    *,
     entrypoint: str | None,
     file: Path | None,
     trials: int | None,
@@ -38,35 +60,24 @@ def run(
     write_yaml: Path | None,
     fresh: bool,
     cores: int | None,
-    quiet: bool,
-    as_json: bool,
+    reply: Reply,
     storage: str | None,
 ) -> None:
     """Run a campaign on this machine, or carry it on where it was.
 
-    Ctrl-C stops it safely; the same command goes on later.
-
-    \b
-    Examples:
-      corebound run -f examples/pole-balancing.yaml
-      corebound run train.py:objective -n 100 --direction maximize
-      corebound run train.py:objective -n 100 --write-yaml campaign.yaml
-
-    Exit status: 0 succeeded, 1 failed, 2 refused, 130 stopped.
+    The campaign is a file, or an Optuna objective given as ENTRYPOINT (file.py:name or package.module:name); its name is
+    then made of that. Ctrl-C stops it safely: trials write a checkpoint, and the same command goes on later. A second
+    Ctrl-C ends everything at once.
     """
     campaign, folder = _campaign(entrypoint, file, trials, direction, threads)
     if write_yaml is not None:
-        import yaml
-
-        write_yaml.write_text(yaml.safe_dump(campaign.to_mapping(), sort_keys=False), encoding="utf-8")
-        click.echo(f"wrote {write_yaml}; run it with: corebound run -f {write_yaml}", err=True)
+        _write(campaign, write_yaml, entrypoint, reply)
         return
-    from corebound.api.records import Phase
-    from corebound.reporting.results import outcome, outcome_json, outcome_lines, results_table
-
     _refuse_unavailable(campaign)
+    if campaign.spec.suspend:
+        _leave_suspended(campaign, reply)
+    again = "corebound run " + (f"-f {file}" if file is not None else str(entrypoint))
     plan = _plan(campaign, cores)
-    metrics = [objective.metric for objective in campaign.spec.objectives]
     with opened_storage(storage, connections=2 * plan.workers + 20) as (url, start_database):
         from corebound.ledger.ledger import open_ledger
         from corebound.ledger.schema import prepare_database
@@ -76,61 +87,99 @@ def run(
             open_ledger(url, application="corebound-run", connections=3) as ledger,
             ledger.campaigns.supervise(campaign.metadata.name),
         ):
-            summary = _supervised(ledger, campaign, plan, folder, url, start_database, fresh, cores, quiet or as_json)
-            rows = ledger.slots.rows(summary.campaign.campaign_id)
-    pool = plan.pool
-    result = outcome(summary, price_per_hour=pool.price_per_hour, cores=pool.cores, currency=pool.currency)
-    if as_json:
-        click.echo(outcome_json(result))
-    else:
-        if not quiet:
-            click.echo(results_table(rows, metrics) + "\n")
-        click.echo("\n".join(outcome_lines(result)))
-    codes = {Phase.SUCCEEDED: 0, Phase.SUSPENDED: 130}
-    raise click.exceptions.Exit(codes.get(summary.campaign.phase, 1))
+            record, news = _record(ledger, campaign, fresh=fresh)
+
+            def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
+                from corebound.local.machine import core_sets, this_machine
+                from corebound.local.supervisor import Supervisor
+
+                return Supervisor(
+                    ledger=ledger,
+                    campaign=record,
+                    plan=plan,
+                    core_sets=[] if cores else core_sets(this_machine(), threads=plan.threads, workers=plan.workers),
+                    folder=folder,
+                    storage_url=url,
+                    start_database=start_database,
+                    show=show,
+                    say=say,
+                )
+
+            summary, interrupted_by = _supervised(ledger, record, plan, news, supervisor, reply)
+            _answer(ledger, summary, plan, reply, again if interrupted_by else None)
+    raise click.exceptions.Exit(_status(summary, interrupted_by))
 
 
 def _supervised(
     ledger: Ledger,
-    campaign: SearchCampaign,
+    record: CampaignRecord,
     plan: Plan,
-    folder: Path,
-    url: str,
-    start_database: Any,
-    fresh: bool,
-    cores: int | None,
-    quiet: bool,
-) -> Any:
-    from corebound.local.machine import core_sets, this_machine
-    from corebound.local.supervisor import Supervisor
-    from corebound.reporting.plan_text import plan_headline
-    from corebound.reporting.progress import Progress
+    news: list[str],
+    make_supervisor: Callable[[Callable[[LedgerSummary], None], Callable[[str], None]], Supervisor],
+    reply: Reply,
+) -> tuple[LedgerSummary, int | None]:
+    """The last summary, and the signal that stopped the campaign, if one did."""
+    import contextlib
+    import sys
 
-    record, news = _record(ledger, campaign, fresh=fresh)
-    with Progress(quiet=quiet, rows=lambda: ledger.slots.rows(record.campaign_id)) as progress:
-        progress.say(f"{campaign.metadata.name}: {plan_headline(plan)}")
-        for line in (*news, *plan.warnings):
-            progress.say(line)
+    from corebound.api.errors import StorageUnreachableError
+    from corebound.reporting.display import Display
+    from corebound.reporting.plan_text import plan_headline
+    from corebound.reporting.status import CampaignView
+
+    with Display(quiet=not reply.shows_progress, stream=sys.stderr) as display:
+        display.say(f"{record.name}: {plan_headline(plan)}")
+        for line in (*news, *(f"warning: {text}" for text in plan.warnings)):
+            display.say(line)
         if record.phase.is_final:
-            return ledger.summaries.of(record, maximize=[o.direction == "maximize" for o in campaign.spec.objectives])
-        ledger.campaigns.begin(record.campaign_id, threads=plan.threads, workers=plan.workers)
-        supervisor = Supervisor(
-            ledger=ledger,
-            campaign=record,
-            plan=plan,
-            core_sets=[] if cores else core_sets(this_machine(), threads=plan.threads, workers=plan.workers),
-            folder=folder,
-            storage_url=url,
-            start_database=start_database,
-            show=progress.show,
-            say=progress.say,
+            return ledger.summaries.of(record, maximize=record.maximize), None
+        ledger.campaigns.begin(
+            record.campaign_id, threads=plan.threads, workers=plan.workers, cores=plan.pool.cores * plan.pool.nodes
         )
-        return supervisor.run()
+
+        def show(summary: LedgerSummary) -> None:
+            with contextlib.suppress(StorageUnreachableError):
+                if display.is_due:
+                    display.show([CampaignView(summary=summary, running=ledger.slots.running(record.campaign_id))])
+
+        supervisor = make_supervisor(show, display.say)
+        try:
+            return supervisor.run(), supervisor.interrupted_by
+        except StorageUnreachableError as error:
+            raise StorageUnreachableError(
+                f"stopped, but the database could not be told: {error}\nwhat it holds is kept; the same command goes on"
+            ) from error
+
+
+def _answer(ledger: Ledger, summary: LedgerSummary, plan: Plan, reply: Reply, again: str | None) -> None:
+    """The outcome, and after an interruption what is kept and how to go on."""
+    from corebound.reporting.results import error_lines, kept_lines, outcome, outcome_lines, results_table
+
+    rows = ledger.slots.rows(summary.campaign.campaign_id)
+    result = {**outcome(summary), "warnings": list(plan.warnings)}
+    lines = outcome_lines(result)
+    if again is not None:
+        steps = ledger.checkpoints.newest_steps(summary.campaign.campaign_id)
+        result["checkpoints"] = {str(slot): step for slot, step in steps.items()}
+        lines += kept_lines(rows, steps, again=again)
+    table = [*results_table(rows, summary.campaign.metrics), *error_lines(rows), ""]
+    reply.outcome(result, [*table, *lines], short=lines)
+
+
+def _status(summary: LedgerSummary, interrupted_by: int | None) -> int:
+    from corebound.api.records import Phase
+
+    if summary.campaign.phase is Phase.SUCCEEDED:
+        return 0
+    if summary.campaign.phase is Phase.SUSPENDED:
+        return SUSPENDED_STATUS if interrupted_by is None else 128 + interrupted_by
+    return 1
 
 
 def _campaign(
     entrypoint: str | None, file: Path | None, trials: int | None, direction: str | None, threads: int | None
 ) -> tuple[SearchCampaign, Path]:
+    """The campaign, and the folder from which its entry points are searched."""
     from corebound.api.errors import UsageError
     from corebound.api.loading import campaign_from_mapping, load_campaign
 
@@ -159,6 +208,29 @@ def _campaign(
     return campaign_from_mapping(mapping), Path.cwd()
 
 
+def _write(campaign: SearchCampaign, path: Path, entrypoint: str | None, reply: Reply) -> None:
+    """The campaign as a file, never over another one."""
+    import yaml
+
+    from corebound.api.errors import UsageError
+
+    if entrypoint is None:
+        raise UsageError("--write-yaml goes with an ENTRYPOINT; with -f there is a file already")
+    if path.absolute().parent != Path.cwd():
+        raise UsageError(
+            f"{path} is in another folder, but entry points are searched from the file's own; write it here"
+        )
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            yaml.safe_dump(campaign.to_mapping(), file, sort_keys=False)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already; choose a new file") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    lines = [f"wrote {path}; run it with: corebound run -f {path}"]
+    reply.outcome({"written": str(path), "campaign": campaign.metadata.name}, lines, short=[str(path)])
+
+
 def _refuse_unavailable(campaign: SearchCampaign) -> None:
     """Better refused than silently left out."""
     from corebound.api.errors import UsageError
@@ -167,6 +239,14 @@ def _refuse_unavailable(campaign: SearchCampaign) -> None:
     for field, value in asked.items():
         if value is not None:
             raise UsageError(f"spec.{field} is not available in this version; remove it")
+
+
+def _leave_suspended(campaign: SearchCampaign, reply: Reply) -> None:
+    name = campaign.metadata.name
+    message = "spec.suspend is true: nothing was started; set it to false to run"
+    found = {"campaign": name, "phase": "Suspended", "reason": "SuspendedBySpec", "message": message}
+    reply.outcome(found, [f"{name}: Suspended - {message}"])
+    raise click.exceptions.Exit(SUSPENDED_STATUS)
 
 
 def _plan(campaign: SearchCampaign, cores: int | None) -> Plan:
@@ -222,7 +302,7 @@ def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[C
             f"{name} exists already and these fields cannot change: {', '.join(changes)}; set them back, or start a new "
             "study with --fresh (the old one is kept)"
         )
-    done = sum(1 for row in ledger.slots.rows(found.campaign_id) if row.state.is_closed)
+    done = ledger.summaries.of(found, maximize=found.maximize).done
     ledger.campaigns.update(found.campaign_id, specification=campaign.to_mapping(), trials=spec.trials)
     if spec.trials > found.trials:
         news.append(f"{name} grows from {found.trials} to {spec.trials} trials")
@@ -253,6 +333,17 @@ def _warm_start(ledger: Ledger, campaign: SearchCampaign, *, kept: str | None) -
 
 
 def _heartbeat_seconds() -> float:
+    """How often a worker of a new campaign says that it lives."""
+    import math
     import os
 
-    return float(os.environ.get("COREBOUND_HEARTBEAT_SECONDS", "10"))
+    from corebound.api.errors import UsageError
+
+    text = os.environ.get("COREBOUND_HEARTBEAT_SECONDS", "10")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"COREBOUND_HEARTBEAT_SECONDS is {text!r}, expected a number of seconds above 0; or unset it")
+    return seconds

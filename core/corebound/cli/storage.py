@@ -6,48 +6,76 @@ from pathlib import Path
 
 import click
 
-from corebound.cli.storage_option import opened_ledger, storage_option
+from corebound.cli.options import Reply, epilog, is_embedded, opened_ledger, reply_options, storage_option
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        examples=[
+            "corebound storage pole-balancing",
+            "corebound storage pole-balancing --export study.db",
+            'optuna-dashboard "$(corebound storage pole-balancing --quiet)"',
+            "corebound storage --stop",
+        ],
+        statuses={0: "printed, exported or stopped"},
+    )
+)
 @click.argument("name", required=False)
 @click.option("--export", type=click.Path(path_type=Path), help="Write the study to this new SQLite file.")
+@click.option("--show-password", is_flag=True, help="Print the password of an external server with its URL.")
 @click.option("--stop", is_flag=True, help="Stop the embedded server that an earlier call left running.")
+@reply_options
 @storage_option
-def storage(name: str | None, export: Path | None, stop: bool, storage: str | None) -> None:
-    """Start the database if need be and print Optuna's URL and the study's name.
+def storage(
+    *,
+    name: str | None,
+    export: Path | None,
+    show_password: bool,
+    stop: bool,
+    reply: Reply,
+    storage: str | None,
+) -> None:
+    """Print Optuna's URL and the study's name of campaign NAME.
 
-    \b
-    Examples:
-      corebound storage pole-balancing
-      corebound storage pole-balancing --export study.db
-      corebound storage --stop
+    The embedded database is started if need be, and left running for other tools until corebound storage --stop. With
+    --quiet only the URL is printed.
     """
-    import os
-
     from corebound.api.errors import UsageError
     from corebound.local.postgres import EmbeddedPostgres
 
     if stop:
+        if name is not None or export is not None or not is_embedded(storage):
+            raise UsageError("--stop stops the embedded server and goes with nothing else")
         EmbeddedPostgres.of_this_user().stop()
+        reply.outcome({"stopped": True}, ["the embedded server is stopped"])
         return
     if name is None:
         raise UsageError("expected the NAME of a campaign; see them with: corebound watch --once")
     with opened_ledger(storage, application="corebound-storage") as ledger:
         campaign = ledger.campaigns.get(name)
         if export is not None:
-            if export.exists():
-                raise UsageError(f"{export} exists already; choose a new file")
-            import optuna
-
-            optuna.logging.set_verbosity(optuna.logging.WARNING)
-            optuna.copy_study(
-                from_study_name=campaign.study_name,
-                from_storage=ledger.optuna_url,
-                to_storage=f"sqlite:///{export}",
-            )
-            click.echo(f"wrote {export}")
+            _export(ledger.optuna_url, campaign.study_name, export, reply)
             return
-        if not (storage or os.environ.get("COREBOUND_DATABASE_URL")):
+        if is_embedded(storage):
             EmbeddedPostgres.of_this_user().keep()
-        click.echo(f"url:   {ledger.optuna_url}\nstudy: {campaign.study_name}")
+        url = ledger.optuna_url if show_password else ledger.public_url
+    hidden = url != ledger.optuna_url
+    if hidden:
+        reply.note("the password is not shown; --show-password prints it")
+    reply.outcome(
+        {"url": url, "study": campaign.study_name, "password_hidden": hidden},
+        [f"url:   {url}", f"study: {campaign.study_name}"],
+        short=[url],
+    )
+
+
+def _export(url: str, study_name: str, path: Path, reply: Reply) -> None:
+    from corebound.api.errors import UsageError
+
+    if path.exists():
+        raise UsageError(f"{path} exists already; choose a new file")
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.copy_study(from_study_name=study_name, from_storage=url, to_storage=f"sqlite:///{path}")
+    reply.outcome({"exported": str(path), "study": study_name}, [f"wrote {path}"], short=[str(path)])

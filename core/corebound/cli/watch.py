@@ -2,41 +2,76 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from corebound.cli.storage_option import opened_ledger, storage_option
+from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+
+if TYPE_CHECKING:
+    from corebound.ledger.ledger import Ledger
+    from corebound.reporting.status import CampaignView
+
+LOOK_SECONDS = 1.0
 
 
-@click.command()
+@click.command(
+    epilog=epilog(
+        examples=[
+            "corebound watch",
+            "corebound watch pole-balancing",
+            "corebound watch --once",
+            "corebound watch pole-balancing --quiet    # wait for its end",
+        ],
+        statuses={0: "what was watched is over, or was shown once"},
+    )
+)
 @click.argument("name", required=False)
-@click.option("--once", is_flag=True, help="Print once and end.")
-@click.option("--json", "as_json", is_flag=True, help="Print once, one JSON object per campaign.")
+@click.option("--once", is_flag=True, help="Show them as they are now and end.")
+@reply_options
 @storage_option
-def watch(name: str | None, once: bool, as_json: bool, storage: str | None) -> None:
+def watch(*, name: str | None, once: bool, reply: Reply, storage: str | None) -> None:
     """Show campaign NAME, or all campaigns of the ledger, until they are over.
 
-    \b
-    Examples:
-      corebound watch
-      corebound watch pole-balancing
+    On a terminal the display is redrawn in place, elsewhere a line is printed now and then. A campaign is over when it
+    has succeeded or failed, when it was suspended, or when nobody runs it any more.
     """
+    import sys
     import time
 
-    from corebound.reporting.progress import slot_lines, status_line
-    from corebound.reporting.results import outcome, outcome_json
+    from corebound.api.errors import StorageUnreachableError
+    from corebound.reporting.display import Display
+    from corebound.reporting.results import view_mapping
+    from corebound.reporting.status import slot_lines, status_line
 
     with opened_ledger(storage, application="corebound-watch") as ledger:
-        while True:
-            records = [ledger.campaigns.get(name)] if name else ledger.campaigns.all()
-            for record in records:
-                objectives = record.specification["spec"]["objectives"]
-                summary = ledger.summaries.of(record, maximize=[each["direction"] == "maximize" for each in objectives])
-                if as_json:
-                    click.echo(outcome_json(outcome(summary, price_per_hour=None, cores=1.0, currency="USD")))
-                else:
-                    click.echo(f"{status_line(summary)} [{record.phase}]")
-                    for line in slot_lines(ledger.slots.rows(record.campaign_id), summary.now):
-                        click.echo(line)
-            if once or as_json or not any(record.phase == "Running" for record in records):
-                return
-            time.sleep(2.0)
+        views = _views(ledger, name)
+        with Display(quiet=once or not reply.shows_progress, stream=sys.stdout) as display:
+            while not once and not all(view.is_over for view in views):
+                display.show(views)
+                time.sleep(LOOK_SECONDS)
+                try:
+                    views = _views(ledger, name)
+                except StorageUnreachableError as error:
+                    display.say(f"waiting for the database: {error}")
+    lines = []
+    for view in views:
+        lines += [status_line(view), *slot_lines(view.running, view.summary.now)]
+    reply.outcome(
+        {"campaigns": [view_mapping(view) for view in views]},
+        lines or ["no campaigns in this ledger"],
+        short=[status_line(view) for view in views],
+    )
+
+
+def _views(ledger: Ledger, name: str | None) -> list[CampaignView]:
+    from corebound.reporting.status import CampaignView
+
+    return [
+        CampaignView(
+            summary=ledger.summaries.of(record, maximize=record.maximize),
+            running=ledger.slots.running(record.campaign_id),
+            attended=ledger.campaigns.attended(record),
+        )
+        for record in ([ledger.campaigns.get(name)] if name else ledger.campaigns.all())
+    ]

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
 _SUPERVISED: Final = 0x73757065
+_ATTENDED: Final = text("""
+    SELECT EXISTS (
+        SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
+        WHERE locktype = 'advisory' AND granted AND classid = cast(:kind AS bigint)
+          AND objid = (cast(hashtext(:name) AS bigint) & 4294967295)
+    ) OR EXISTS (
+        SELECT 1 FROM corebound_workers
+        WHERE campaign_id = :campaign AND ended_at IS NULL AND seen_at > clock_timestamp() - make_interval(secs => :lease)
+    )
+""")
 
 
 class Campaigns:
@@ -154,34 +164,31 @@ class Campaigns:
             )
             _add_slots(connection, _read(connection, campaign_id=campaign_id), before.trials)
 
-    def begin(self, campaign_id: int, *, threads: int, workers: int) -> None:
-        """The campaign runs (again) with this plan; every lease of earlier workers has ended."""
+    def begin(self, campaign_id: int, *, threads: int, workers: int, cores: float | None = None) -> None:
+        """The campaign runs (again) with this plan on so many cores; every lease of earlier workers has ended.
+
+        A run that ended without a word was active until its workers were last seen.
+        """
         with storage_errors(self._engine), self._engine.begin() as connection:
             connection.execute(
                 text("""
                     UPDATE corebound_campaigns SET phase = 'Running', reason = NULL, message = NULL, stop_requested = NULL,
-                        finished_at = NULL, threads = :threads, workers = :workers,
-                        started_at = coalesce(started_at, clock_timestamp())
+                        finished_at = NULL, threads = :threads, workers = :workers, cores = :cores,
+                        started_at = coalesce(started_at, clock_timestamp()),
+                        active_seconds = active_seconds + extract(epoch FROM greatest(interval '0', (
+                            SELECT max(seen_at) FROM corebound_workers w WHERE w.campaign_id = :campaign
+                        ) - active_since)),
+                        active_since = clock_timestamp()
                     WHERE campaign_id = :campaign
                 """),
-                {"campaign": campaign_id, "threads": threads, "workers": workers},
+                {"campaign": campaign_id, "threads": threads, "workers": workers, "cores": cores},
             )
-            # Only the holder of `supervise` comes here: earlier workers are gone, or fenced when they wake.
-            connection.execute(
-                text("""
-                    UPDATE corebound_slots s SET state = 'open', attempt = s.attempt + 1 FROM corebound_leases l
-                    WHERE s.campaign_id = :campaign AND s.state = 'running'
-                      AND l.campaign_id = s.campaign_id AND l.slot = s.slot
-                """),
-                {"campaign": campaign_id},
-            )
-            connection.execute(
-                text("""
-                    UPDATE corebound_workers SET ended_at = seen_at, message = 'gone without a word'
-                    WHERE campaign_id = :campaign AND ended_at IS NULL
-                """),
-                {"campaign": campaign_id},
-            )
+            _take_slots_back(connection, campaign_id)
+
+    def take_slots_back(self, campaign_id: int) -> None:
+        """Every worker is gone: what ran is open again, not counted as lost."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            _take_slots_back(connection, campaign_id)
 
     def request_stop(self, campaign_id: int, reason: str) -> None:
         """Running trials are to be stopped for good; the first reason is kept."""
@@ -210,7 +217,10 @@ class Campaigns:
             connection.execute(
                 text("""
                     UPDATE corebound_campaigns SET phase = :phase, reason = :reason, message = :message,
-                        finished_at = CASE WHEN :final THEN clock_timestamp() END
+                        finished_at = CASE WHEN :final THEN clock_timestamp() END,
+                        active_seconds = active_seconds
+                            + coalesce(extract(epoch FROM clock_timestamp() - active_since), 0),
+                        active_since = NULL
                     WHERE campaign_id = :campaign
                 """),
                 {
@@ -220,6 +230,21 @@ class Campaigns:
                     "message": message,
                     "final": phase.is_final,
                 },
+            )
+
+    def attended(self, campaign: CampaignRecord) -> bool:
+        """Whether anybody runs it now: a supervisor, or a worker seen within a lease."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            return bool(
+                connection.execute(
+                    _ATTENDED,
+                    {
+                        "kind": _SUPERVISED,
+                        "name": campaign.name,
+                        "campaign": campaign.campaign_id,
+                        "lease": campaign.lease_seconds,
+                    },
+                ).scalar()
             )
 
     @contextlib.contextmanager
@@ -247,6 +272,27 @@ class Campaigns:
 def _archive_name(connection: sqlalchemy.Connection, name: str) -> str:
     taken = set(connection.execute(text("SELECT study_name FROM studies")).scalars())
     return next(f"{name}@{index}" for index in range(1, 10**6) if f"{name}@{index}" not in taken)
+
+
+def _take_slots_back(connection: sqlalchemy.Connection, campaign_id: int) -> None:
+    """Only the holder of ``supervise`` does this: earlier workers are gone, or fenced when they wake."""
+    connection.execute(
+        text("""
+            UPDATE corebound_slots s SET state = 'open', attempt = s.attempt + 1,
+                cpu_seconds = s.cpu_seconds + l.cpu_seconds FROM corebound_leases l
+            WHERE s.campaign_id = :campaign AND s.state = 'running'
+              AND l.campaign_id = s.campaign_id AND l.slot = s.slot
+        """),
+        {"campaign": campaign_id},
+    )
+    connection.execute(text("DELETE FROM corebound_leases WHERE campaign_id = :campaign"), {"campaign": campaign_id})
+    connection.execute(
+        text("""
+            UPDATE corebound_workers SET ended_at = seen_at, message = 'gone without a word'
+            WHERE campaign_id = :campaign AND ended_at IS NULL
+        """),
+        {"campaign": campaign_id},
+    )
 
 
 def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:

@@ -59,6 +59,18 @@ class Checkpoints:
         if saved is None:
             raise FencedError(f"slot {claim.slot} was given to another attempt; this checkpoint is not kept")
 
+    def newest_steps(self, campaign_id: int) -> dict[int, int | None]:
+        """Each slot that has a checkpoint, with the newest one's step."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            rows = connection.execute(
+                text("""
+                    SELECT DISTINCT ON (slot) slot, step FROM corebound_checkpoints
+                    WHERE campaign_id = :campaign ORDER BY slot, checkpoint_id DESC
+                """),
+                {"campaign": campaign_id},
+            )
+            return {row.slot: row.step for row in rows}
+
     def load(self, claim: SlotClaim) -> CheckpointRecord | None:
         """The newest checkpoint of the claimed slot."""
         with storage_errors(self._engine), self._engine.begin() as connection:

@@ -51,11 +51,18 @@ def database_url(text: str) -> sqlalchemy.URL:
     """``text`` with the driver spelled out. Raises :class:`StorageError` for what is no PostgreSQL address."""
     try:
         url = sqlalchemy.make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
+        # Neither the text nor the driver's words for it are repeated: a password may stand in both.
         raise StorageError("the storage is no URL, expected postgresql://user:password@host:port/database") from error
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
         raise StorageError(f"found a {url.drivername} storage, expected postgresql://user:password@host:port/database")
     return url.set(drivername="postgresql+psycopg")
+
+
+def public_address(url: sqlalchemy.URL) -> str:
+    """The address for messages: passwords are stars, also those that stand behind the question mark."""
+    stars = {name: "***" for name in url.query if "password" in name.lower()}
+    return url.update_query_dict(stars).render_as_string(hide_password=True).replace("%2A", "*")
 
 
 def make_engine(
@@ -132,7 +139,7 @@ def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> St
     state = getattr(error.orig, "sqlstate", None)
     if state == FENCED:
         return FencedError(said)
-    where = engine.url.render_as_string(hide_password=True) if engine is not None else "the database"
+    where = public_address(engine.url) if engine is not None else "the database"
     if is_passing(error):
         return StorageUnreachableError(f"{where} does not answer: {said}; is it running, and is the address right?")
     return StorageError(f"{where} refused: {said}")

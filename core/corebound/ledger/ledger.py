@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from corebound.ledger.campaigns import Campaigns
 from corebound.ledger.checkpoints import Checkpoints
-from corebound.ledger.connection import database_url, make_engine
+from corebound.ledger.connection import database_url, make_engine, public_address
 from corebound.ledger.schema import check_schema
 from corebound.ledger.slots import Slots
 from corebound.ledger.summaries import Summaries
@@ -40,6 +40,11 @@ class Ledger:
     def optuna_url(self) -> str:
         """The address for Optuna's own tools; holds the password of an external server, print it on request only."""
         return database_url(self._url).render_as_string(hide_password=False)
+
+    @property
+    def public_url(self) -> str:
+        """The same address without what is secret in it."""
+        return public_address(database_url(self._url))
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -1,10 +1,10 @@
-"""Slots with their trials as rows for people: six queries whatever the number of trials."""
+"""Slots as rows for people: with their trials (six queries whatever the number of trials), or the running ones alone."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
@@ -13,7 +13,7 @@ from corebound.api.records import SlotRow, SlotState
 if TYPE_CHECKING:
     import sqlalchemy
 
-_SLOTS = text("""
+_SLOTS: Final = text("""
     SELECT s.slot, s.state, s.starts AS attempt, s.lost_attempts, s.trial_id, t.number, s.error, w.name AS worker, l.step,
            l.steps,
            l.last_value, l.last_report_at, s.cpu_seconds + coalesce(l.cpu_seconds, 0) AS cpu_seconds,
@@ -23,6 +23,14 @@ _SLOTS = text("""
     LEFT JOIN corebound_workers w USING (worker_id)
     LEFT JOIN trials t ON t.trial_id = s.trial_id
     WHERE s.campaign_id = :campaign ORDER BY s.slot
+""")
+_RUNNING: Final = text("""
+    SELECT s.slot, s.state, s.starts AS attempt, s.lost_attempts, w.name AS worker, l.step, l.steps, l.last_value,
+           l.last_report_at, s.cpu_seconds + l.cpu_seconds AS cpu_seconds, s.started_at, l.claimed_at
+    FROM corebound_slots s
+    JOIN corebound_leases l USING (campaign_id, slot)
+    LEFT JOIN corebound_workers w USING (worker_id)
+    WHERE s.campaign_id = :campaign AND s.state = 'running' ORDER BY s.slot
 """)
 
 
@@ -61,6 +69,12 @@ def slot_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotR
         )
         for row in slots
     ]
+
+
+def running_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotRow]:
+    """The running slots in order, without number, parameters and values."""
+    rows = connection.execute(_RUNNING, {"campaign": campaign_id}).mappings()
+    return [SlotRow(**{**row, "state": SlotState(row["state"])}, number=None) for row in rows]
 
 
 def external_value(value: float, distribution: str) -> Any:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
 
-from corebound.api.errors import SchemaMismatchError
-from corebound.ledger.connection import engine_options, make_engine, storage_errors
+from corebound.api.errors import SchemaMismatchError, UnknownCampaignError
+from corebound.ledger.connection import engine_options, make_engine, public_address, storage_errors
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -46,9 +46,16 @@ def prepare_database(url: str) -> None:
 
 
 def check_schema(engine: sqlalchemy.Engine) -> None:
-    """Raise :class:`SchemaMismatchError` unless both schemas are the ones this program knows."""
+    """Raise :class:`SchemaMismatchError` unless both schemas are the ones this program knows.
+
+    A database without a ledger has no campaign either: :class:`UnknownCampaignError`.
+    """
     with storage_errors(engine), engine.connect() as connection:
         found = _revisions(connection)
+    if found[1] is None:
+        raise UnknownCampaignError(
+            f"{public_address(engine.url)} holds no campaigns yet; corebound run makes the first one"
+        )
     if found != (OPTUNA_REVISION, LEDGER_REVISION):
         raise _mismatch(found)
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from corebound.api.errors import FencedError
 from corebound.api.records import SlotClaim, SlotState
 from corebound.ledger.connection import storage_errors
-from corebound.ledger.rows import slot_rows
+from corebound.ledger.rows import running_rows, slot_rows
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -26,7 +26,8 @@ LONGEST_ERROR: Final = 20_000
 _STATE_OF_TRIAL: Final = {"COMPLETE": SlotState.SUCCEEDED, "PRUNED": SlotState.PRUNED, "FAIL": SlotState.FAILED}
 
 _CLAIMABLE: Final = """
-    SELECT s.slot, s.state, s.attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries, c.lease_seconds
+    SELECT s.slot, s.state, s.attempt, s.starts, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries,
+           c.lease_seconds
     FROM corebound_campaigns c
     JOIN corebound_slots s ON s.campaign_id = c.campaign_id AND s.state IN ('open', 'running')
     LEFT JOIN corebound_leases l ON l.campaign_id = s.campaign_id AND l.slot = s.slot
@@ -45,15 +46,16 @@ _TAKE: Final = text("""
         UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1,
                lost_attempts = :lost, error = NULL,
                started_at = coalesce(started_at, clock_timestamp())
-        WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt
+        WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt, starts
     ), lease AS (
         INSERT INTO corebound_leases (campaign_id, slot, attempt, worker_id, expires_at)
         SELECT :campaign, :slot, attempt, :worker, clock_timestamp() + make_interval(secs => :lease) FROM taken
         ON CONFLICT (campaign_id, slot) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id,
-            expires_at = excluded.expires_at, step = NULL, steps = NULL, last_value = NULL, last_report_at = NULL,
-            cpu_seconds = 0
+            claimed_at = excluded.claimed_at, expires_at = excluded.expires_at, step = NULL, steps = NULL,
+            last_value = NULL, last_report_at = NULL, cpu_seconds = 0
     )
-    SELECT attempt, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot) FROM taken
+    SELECT attempt, starts, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot)
+    FROM taken
 """)
 # The usual claim, of a slot that nobody has begun, in one statement. Any other candidate is only named: it needs a look.
 _TAKE_NEW: Final = text(f"""
@@ -62,15 +64,15 @@ _TAKE_NEW: Final = text(f"""
                started_at = coalesce(s.started_at, clock_timestamp())
         FROM candidate c
         WHERE s.campaign_id = :campaign AND s.slot = c.slot AND c.state = 'open' AND c.trial_id IS NULL
-        RETURNING s.slot, s.attempt, s.lost_attempts, c.lease_seconds
+        RETURNING s.slot, s.attempt, s.starts, s.lost_attempts, c.lease_seconds
     ), lease AS (
         INSERT INTO corebound_leases (campaign_id, slot, attempt, worker_id, expires_at)
         SELECT :campaign, slot, attempt, :worker, clock_timestamp() + make_interval(secs => lease_seconds) FROM taken
         ON CONFLICT (campaign_id, slot) DO UPDATE SET attempt = excluded.attempt, worker_id = excluded.worker_id,
-            expires_at = excluded.expires_at, step = NULL, steps = NULL, last_value = NULL, last_report_at = NULL,
-            cpu_seconds = 0
+            claimed_at = excluded.claimed_at, expires_at = excluded.expires_at, step = NULL, steps = NULL,
+            last_value = NULL, last_report_at = NULL, cpu_seconds = 0
     )
-    SELECT c.slot, t.attempt, t.lost_attempts FROM candidate c LEFT JOIN taken t ON true
+    SELECT c.slot, t.attempt, t.starts, t.lost_attempts FROM candidate c LEFT JOIN taken t ON true
 """)
 # The usual close, of a trial that has been told, in one statement; it finds nothing where something else is the matter.
 _CLOSE_TOLD: Final = text("""
@@ -133,11 +135,11 @@ class Slots:
                         return None
                 if found is None:
                     continue
-                slot, attempt, lost = found
+                slot, attempt, starts, lost = found
                 if attempt is not None:
                     return SlotClaim(
-                        campaign_id=campaign_id, slot=slot, attempt=attempt, trial_id=None, lost_attempts=lost,
-                        has_checkpoint=False,
+                        campaign_id=campaign_id, slot=slot, attempt=attempt, starts=starts, trial_id=None,
+                        lost_attempts=lost, has_checkpoint=False,
                     )  # fmt: skip
                 claim = self._claim_begun(campaign_id, worker_id)
                 if claim is not None:
@@ -160,8 +162,8 @@ class Slots:
         expired = row["state"] == "running"
         lost = row["lost_attempts"] + expired
         last = SlotClaim(
-            campaign_id=campaign_id, slot=row["slot"], attempt=row["attempt"], trial_id=row["trial_id"],
-            lost_attempts=lost, has_checkpoint=False,
+            campaign_id=campaign_id, slot=row["slot"], attempt=row["attempt"], starts=row["starts"],
+            trial_id=row["trial_id"], lost_attempts=lost, has_checkpoint=False,
         )  # fmt: skip
         if row["trial_state"] in _STATE_OF_TRIAL:
             state = _STATE_OF_TRIAL[row["trial_state"]]
@@ -184,8 +186,8 @@ class Slots:
             },
         ).one()
         claim = SlotClaim(
-            campaign_id=campaign_id, slot=row["slot"], attempt=taken[0], trial_id=row["trial_id"],
-            lost_attempts=lost, has_checkpoint=taken[1],
+            campaign_id=campaign_id, slot=row["slot"], attempt=taken[0], starts=taken[1],
+            trial_id=row["trial_id"], lost_attempts=lost, has_checkpoint=taken[2],
         )  # fmt: skip
         if claim.trial_id is not None:
             self._take_back(connection, claim)
@@ -259,6 +261,11 @@ class Slots:
         """All slots with their trials."""
         with storage_errors(self._engine), self._engine.begin() as connection:
             return slot_rows(connection, campaign_id)
+
+    def running(self, campaign_id: int) -> list[SlotRow]:
+        """The running slots alone, without what their trials hold: cheap enough to be asked every second."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            return running_rows(connection, campaign_id)
 
     def _hold(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> Any:
         """Lock the slot; FencedError unless this attempt is its newest."""

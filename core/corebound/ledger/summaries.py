@@ -17,8 +17,12 @@ _COUNTS: Final = text("""
     SELECT s.state, count(*) AS count,
            count(*) FILTER (WHERE s.state = 'open' OR l.expires_at < clock_timestamp()) AS claimable,
            min(s.started_at) AS first_claim, max(s.finished_at) AS last_close,
-           avg(extract(epoch FROM s.finished_at - s.started_at)) FILTER (WHERE s.state IN ('succeeded', 'pruned')) AS seconds
-    FROM corebound_slots s LEFT JOIN corebound_leases l USING (campaign_id, slot)
+           -- A trial that was stopped and carried on later did not run all the time between.
+           avg(CASE WHEN s.starts = 1 THEN extract(epoch FROM s.finished_at - s.started_at)
+                    ELSE s.cpu_seconds / coalesce(c.threads, 1) END)
+               FILTER (WHERE s.state IN ('succeeded', 'pruned')) AS seconds
+    FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
+    LEFT JOIN corebound_leases l USING (campaign_id, slot)
     WHERE s.campaign_id = :campaign GROUP BY s.state
 """)
 _WORKERS: Final = text("""

@@ -1,6 +1,6 @@
 """Where local state lives: ``COREBOUND_HOME``, by default the XDG data folder.
 
-Below it: ``postgres-18/`` (the embedded server) and ``campaigns/NAME/`` (the kept output of every attempt). What could
+Below it: ``postgres-18/`` (the embedded server) and ``campaigns/NAME-ID/`` (the kept output of every attempt). What could
 go wrong: a read-only or full disk; said here, with the variable that moves the folder.
 """
 
@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corebound.api.errors import StorageError
+
+if TYPE_CHECKING:
+    from corebound.api.records import CampaignRecord
 
 
 def home() -> Path:
@@ -33,6 +37,6 @@ def ensured(folder: Path) -> Path:
     return folder
 
 
-def output_folder(campaign: str) -> Path:
-    """Where the output of the attempts of ``campaign`` is kept."""
-    return home() / "campaigns" / campaign
+def output_folder(campaign: CampaignRecord) -> Path:
+    """Where the output of the campaign's attempts is kept: its own, also after it became NAME@1 and NAME began anew."""
+    return home() / "campaigns" / f"{campaign.name.partition('@')[0]}-{campaign.uid.hex[:8]}"

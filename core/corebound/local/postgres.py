@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from corebound.api.errors import StorageError
@@ -67,6 +67,11 @@ class EmbeddedPostgres:
         return f"postgresql+psycopg://corebound@/postgres?host={quote(str(self.socket_folder), safe='')}"
 
     @property
+    def exists(self) -> bool:
+        """Whether a server was ever made here."""
+        return (self.data_folder / "PG_VERSION").exists()
+
+    @property
     def data_folder(self) -> Path:
         """PGDATA."""
         return self.folder / "data"
@@ -86,10 +91,9 @@ class EmbeddedPostgres:
 
         The last one to leave stops it, unless :meth:`keep` was called. Raises :class:`StorageError`.
         """
-        ensured(self.folder)
-        with (self.folder / "in-use").open("a") as in_use:
-            self.start(connections=connections, in_use=in_use.fileno())
+        with _opened(self.folder / "in-use") as in_use:
             try:
+                self.start(connections=connections, in_use=in_use.fileno())
                 yield self.url
             finally:
                 self._stop_if_last(in_use.fileno())
@@ -99,7 +103,7 @@ class EmbeddedPostgres:
         with self._starting():
             if in_use is not None:
                 fcntl.flock(in_use, fcntl.LOCK_SH)
-            if not (self.data_folder / "PG_VERSION").exists():
+            if not self.exists:
                 self._initialise()
             wanted = max(connections, FEWEST_CONNECTIONS)
             if self.running:
@@ -142,8 +146,7 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:
         """One process at a time starts or stops the server."""
-        ensured(self.folder)
-        with (self.folder / "starting").open("a") as lock:
+        with _opened(self.folder / "starting") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -187,18 +190,24 @@ class EmbeddedPostgres:
 
     def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         # Output goes to a file: a started server inherits it and would hold a pipe open for ever.
+        command = [*_unprivileged(), str(_binaries() / program), *arguments]
         with tempfile.TemporaryFile() as output:
-            done = subprocess.run(
-                [*_unprivileged(), str(_binaries() / program), *arguments],
+            process = subprocess.Popen(
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                check=False,
+                # Ctrl-C reaches the whole foreground group; a start or stop is seen through all the same.
+                start_new_session=True,
                 env={**os.environ, "LC_ALL": "C"},
             )
+            try:
+                status = process.wait()
+            except BaseException:
+                process.wait()
+                raise
             output.seek(0)
-            done.stdout = output.read()
-        return done
+            return subprocess.CompletedProcess(command, status, stdout=output.read())
 
     def _failure(self, what: str, done: subprocess.CompletedProcess[bytes]) -> StorageError:
         said = done.stdout.decode(errors="replace").strip()
@@ -209,6 +218,21 @@ class EmbeddedPostgres:
             f"the embedded PostgreSQL in {self.folder} failed ({what}, status {done.returncode}; {free} MiB free on "
             f"that disk): {said[-600:]} {tail}\nset COREBOUND_HOME to another folder, or use a server with --storage"
         )
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[str]]:
+    """A lock file. Raises :class:`StorageError` where this user may not write."""
+    ensured(path.parent)
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}. Corebound keeps its local state there; set COREBOUND_HOME to a "
+            "folder you may write to"
+        ) from error
+    with file:
+        yield file
 
 
 def _binaries() -> Path:

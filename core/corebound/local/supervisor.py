@@ -2,8 +2,9 @@
 
 Level-triggered: each turn looks at the workers and at one ledger summary, and acts. What could go wrong: a worker dies
 (its lease is ended, another one is started), the embedded database dies (it is started again), the user stops (workers
-checkpoint and release their slots; a second time they are ended at once), workers cannot keep to the thread contract (the
-campaign fails with the reason).
+checkpoint and release their slots; a second time they are ended at once), the database stays away while the user stops
+(what it holds is kept, nothing is waited for), workers cannot keep to the thread contract (the campaign fails with the
+reason).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import StorageUnreachableError
@@ -23,22 +24,25 @@ from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
-from corebound.planning.cost import cpu_cost
+from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from decimal import Decimal
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from corebound.api.plan import Plan
     from corebound.api.records import CampaignRecord, LedgerSummary
+    from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
 
 TURN_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 20.0
 MOST_DEATHS_IN_A_ROW: Final = 10
+SAME_INTERRUPT_SECONDS: Final = 0.3
+"""One Ctrl-C can arrive twice: from the terminal, and from a program that started us and passes it on."""
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(kw_only=True)
@@ -63,13 +67,16 @@ class Supervisor:
     start_database: Callable[[], None]
     show: Callable[[LedgerSummary], None]
     say: Callable[[str], None]
+    interrupted_by: int | None = None
+    """The signal that stopped the campaign."""
+    _at_once: bool = False
+    _interrupted_at: float = 0.0
     _seats: list[_Seat] = field(default_factory=list)
-    _interrupts: int = 0
     _deaths: int = 0
     _closed_before: int = 0
 
     def run(self) -> LedgerSummary:
-        """Until the campaign is over or the user stops it."""
+        """Until the campaign is over or the user stops it. Raises :class:`StorageUnreachableError` only when stopped."""
         spec = campaign_from_mapping(self.campaign.specification).spec
         environment, lines = worker_environment(
             threads=self.plan.threads, shell=os.environ, campaign={each.name: each.value for each in spec.trial.env}
@@ -79,59 +86,79 @@ class Supervisor:
         environment["COREBOUND_DATABASE_URL"] = self.storage_url
         cores = self.core_sets or [()] * self.plan.workers
         self._seats = [_Seat(name=f"worker-{index}", cores=ids) for index, ids in enumerate(cores)]
-        maximize = [objective.direction == "maximize" for objective in spec.objectives]
-        started, looked = time.monotonic(), 0.0
-        before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        with self._stoppable():
+            ending = self._until_over(spec, environment)
+            return self._finish(ending) if ending is not None else self._suspend()
+
+    def _until_over(self, spec: CampaignSpec, environment: dict[str, str]) -> Ending | None:
+        """How the campaign ends; None when the user stops it before."""
+        looked = float("-inf")
+        summary = self._summary()
+        while self.interrupted_by is None:
+            ending = self._reap(summary)
+            if time.monotonic() - looked >= LOOK_SECONDS or not self._alive():
+                looked = time.monotonic()
+                try:
+                    summary = self._summary()
+                except StorageUnreachableError:
+                    return None
+                self.show(summary)
+                ending = ending or campaign_ending(spec, summary, cost_so_far=reserved_cost(summary))
+            if ending is not None:
+                return ending
+            self._seat_workers(summary, environment)
+            time.sleep(TURN_SECONDS)
+        return None
+
+    @contextlib.contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """Signals stop the campaign meanwhile; afterwards no worker is left."""
+        heeded = [number for number in STOP_SIGNALS if not _is_hang_up_ignored(number)]
+        before = {number: signal.signal(number, self._interrupt) for number in heeded}
         try:
-            summary = self._summary(maximize)
-            while True:
-                ending = self._reap(summary)
-                if time.monotonic() - looked >= LOOK_SECONDS or not self._alive():
-                    looked = time.monotonic()
-                    summary = self._summary(maximize)
-                    self.show(summary)
-                    active = time.monotonic() - started
-                    ending = ending or campaign_ending(
-                        spec, summary, cost_so_far=self._cost(summary), active_seconds=active
-                    )
-                if ending is not None:
-                    return self._finish(ending, maximize)
-                if self._interrupts:
-                    self._stop_workers()
-                    return self._suspend(maximize)
-                self._seat_workers(summary, environment)
-                time.sleep(TURN_SECONDS)
+            yield
         finally:
-            self._kill()
+            self._end_workers()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _interrupt(self, *_: object) -> None:
-        self._interrupts += 1
-        if self._interrupts == 1:
-            self.say("stopping: every trial writes a checkpoint; once more to end at once")
-        else:
-            self._kill()
+    def _interrupt(self, number: int, _: object) -> None:
+        """Only remembers; a second one ends the workers at once, whatever we are waiting for."""
+        now = time.monotonic()
+        if self.interrupted_by is None:
+            self.interrupted_by, self._interrupted_at = number, now
+        # A closing terminal hangs up twice: itself, and through its shell.
+        elif number != signal.SIGHUP and now - self._interrupted_at > SAME_INTERRUPT_SECONDS:
+            self._at_once = True
+            for seat in self._seats:
+                if seat.process is not None:
+                    seat.process.kill()
 
-    def _summary(self, maximize: list[bool]) -> LedgerSummary:
+    def _summary(self) -> LedgerSummary:
+        def look() -> LedgerSummary:
+            campaign = self.ledger.campaigns.get(self.campaign.name)
+            return self.ledger.summaries.of(campaign, maximize=campaign.maximize)
+
+        found: LedgerSummary = self._patiently(look)
+        return found
+
+    def _patiently(self, call: Callable[[], Any]) -> Any:
+        """``call`` again and again while the database is away, until the user stops us."""
         waiting = False
         while True:
             try:
-                campaign = self.ledger.campaigns.get(self.campaign.name)
-                return self.ledger.summaries.of(campaign, maximize=maximize)
+                return call()
             except StorageUnreachableError as error:
+                if self._at_once:
+                    raise
                 if not waiting:
                     self.say(f"waiting for the database: {error}")
                 waiting = True
-                time.sleep(1.0)
                 with contextlib.suppress(StorageUnreachableError):
                     self.start_database()
-
-    def _cost(self, summary: LedgerSummary) -> Decimal | None:
-        pool = self.plan.pool
-        if pool.price_per_hour is None:
-            return None
-        return cpu_cost(cpu_seconds=summary.worker_seconds, price_per_hour=pool.price_per_hour, cores=pool.cores)
+                if self.interrupted_by is not None:
+                    return call()
+                time.sleep(1.0)
 
     def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> None:
         """Start a worker on each empty seat while there are slots for it."""
@@ -142,7 +169,7 @@ class Supervisor:
                 seat.process = self._start(seat, environment)
 
     def _start(self, seat: _Seat, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        output = ensured(output_folder(self.campaign.name))
+        output = ensured(output_folder(self.campaign))
         command = [sys.executable, "-m", "corebound_trial", self.campaign.name, "--name", seat.name]
         command += ["--threads", str(self.plan.threads), "--cores", ",".join(map(str, seat.cores))]
         command += [
@@ -172,7 +199,8 @@ class Supervisor:
             seat.process = None
             if status == ExitCode.CONTRACT_BROKEN:
                 return self._broken_contract(seat)
-            if status not in (ExitCode.NOTHING_LEFT, ExitCode.STOPPED):
+            # Nobody has asked it to stop: that comes after the last turn.
+            if status != ExitCode.NOTHING_LEFT:
                 self._deaths = 1 if summary.done > self._closed_before else self._deaths + 1
                 self._closed_before = summary.done
                 self.say(f"{seat.name} ended with status {status}; another one takes its place")
@@ -181,35 +209,45 @@ class Supervisor:
                         self.campaign.campaign_id, name=seat.name, exit_code=status, message="gone without a word"
                     )
             if self._deaths >= MOST_DEATHS_IN_A_ROW:
-                place = output_folder(self.campaign.name)
+                place = output_folder(self.campaign)
                 message = f"{self._deaths} workers in a row ended without closing a slot; see {place}"
                 return Ending(phase=Phase.FAILED, reason="WorkersKeepDying", message=message, stops_running=True)
         return None
 
     def _broken_contract(self, seat: _Seat) -> Ending:
-        rows = [row for row in self.ledger.workers.rows(self.campaign.campaign_id) if row.name == seat.name]
-        message = rows[-1].message if rows else None
+        rows = self._patiently(lambda: self.ledger.workers.rows(self.campaign.campaign_id))
+        message = next((row.message for row in reversed(rows) if row.name == seat.name), None)
         if not message:
-            log = output_folder(self.campaign.name) / f"{seat.name}.log"
+            log = output_folder(self.campaign) / f"{seat.name}.log"
             message = (
                 log.read_text(errors="replace").strip().rsplit("\n", 1)[-1] if log.exists() else "no reason was left"
             )
         return Ending(phase=Phase.FAILED, reason="ThreadContractBroken", message=message, stops_running=True)
 
-    def _finish(self, ending: Ending, maximize: list[bool]) -> LedgerSummary:
+    def _finish(self, ending: Ending) -> LedgerSummary:
+        campaign_id = self.campaign.campaign_id
         if ending.stops_running:
-            self.ledger.campaigns.request_stop(self.campaign.campaign_id, f"{ending.reason}: {ending.message}")
+            stop = f"{ending.reason}: {ending.message}"
+            self._patiently(lambda: self.ledger.campaigns.request_stop(campaign_id, stop))
         self._stop_workers()
-        self.ledger.campaigns.finish(
-            self.campaign.campaign_id, ending.phase, reason=ending.reason, message=ending.message
+        self._patiently(
+            lambda: self.ledger.campaigns.finish(
+                campaign_id, ending.phase, reason=ending.reason, message=ending.message
+            )
         )
-        return self._summary(maximize)
+        return self._summary()
 
-    def _suspend(self, maximize: list[bool]) -> LedgerSummary:
-        self.ledger.campaigns.finish(
-            self.campaign.campaign_id, Phase.SUSPENDED, reason="Interrupted", message="stopped by the user"
+    def _suspend(self) -> LedgerSummary:
+        self.say("stopping: every trial writes a checkpoint at its next step; once more ends it at once")
+        self._stop_workers()
+        campaign_id = self.campaign.campaign_id
+        self._patiently(lambda: self.ledger.campaigns.take_slots_back(campaign_id))
+        self._patiently(
+            lambda: self.ledger.campaigns.finish(
+                campaign_id, Phase.SUSPENDED, reason="Interrupted", message="stopped by the user"
+            )
         )
-        return self._summary(maximize)
+        return self._summary()
 
     def _alive(self) -> bool:
         return any(seat.process is not None and seat.process.poll() is None for seat in self._seats)
@@ -220,12 +258,18 @@ class Supervisor:
             if seat.process is not None:
                 seat.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        while self._alive() and time.monotonic() < deadline and self._interrupts < 2:
+        while self._alive() and time.monotonic() < deadline and not self._at_once:
             time.sleep(0.05)
-        self._kill()
+        self._end_workers()
 
-    def _kill(self) -> None:
-        for seat in self._seats:
-            if seat.process is not None and seat.process.poll() is None:
-                seat.process.kill()
-                seat.process.wait()
+    def _end_workers(self) -> None:
+        left = [seat.process for seat in self._seats if seat.process is not None and seat.process.poll() is None]
+        for process in left:
+            process.kill()
+        for process in left:
+            process.wait()
+
+
+def _is_hang_up_ignored(number: int) -> bool:
+    """Whether nohup, or a shell, has us survive the closing of the terminal."""
+    return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN

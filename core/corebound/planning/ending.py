@@ -61,7 +61,6 @@ def campaign_ending(
     summary: LedgerSummary,
     *,
     cost_so_far: Decimal | None = None,
-    active_seconds: float | None = None,
 ) -> Ending | None:
     """How the campaign ends now, or None while it goes on.
 
@@ -69,14 +68,13 @@ def campaign_ending(
         spec: the campaign as it is wanted now.
         summary: the campaign as it is.
         cost_so_far: what its nodes cost until now, in the budget's currency; None where no price is known.
-        active_seconds: how long it has been running, time suspended left out; None: since its first start.
     """
     return (
         _requested(summary)
         or _target(spec, summary)
         or _failures(spec, summary)
         or _completion(spec, summary)
-        or _deadline(spec, summary, active_seconds)
+        or _deadline(spec, summary)
         or _budget(spec, cost_so_far)
     )
 
@@ -144,16 +142,11 @@ def _completion(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
     return Ending(phase=Phase.SUCCEEDED, reason=EndReason.ALL_TRIALS_CLOSED, message=text, stops_running=False)
 
 
-def _deadline(spec: CampaignSpec, summary: LedgerSummary, active_seconds: float | None) -> Ending | None:
+def _deadline(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
     deadline = spec.active_deadline_seconds
-    if deadline is None:
+    if deadline is None or summary.active_seconds < deadline:
         return None
-    started = summary.campaign.started_at
-    if active_seconds is None:
-        active_seconds = (summary.now - started).total_seconds() if started is not None else 0.0
-    if active_seconds < deadline:
-        return None
-    text = f"ran for {duration_text(active_seconds)}, activeDeadlineSeconds is {deadline:g}"
+    text = f"ran for {duration_text(summary.active_seconds)}, activeDeadlineSeconds is {deadline:g}"
     return _failure(summary, EndReason.DEADLINE_EXCEEDED, f"{text}; {summary.done} of {spec.trials} trials closed")
 
 

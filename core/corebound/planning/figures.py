@@ -35,7 +35,7 @@ def is_model_based(spec: CampaignSpec) -> bool:
 def sampler_name(spec: CampaignSpec) -> str:
     """How a message calls the campaign's sampler."""
     sampler = spec.search.sampler
-    return sampler.entrypoint or SAMPLER_NAMES.get(sampler.name or "", str(sampler.name))
+    return sampler.entrypoint or SAMPLER_NAMES.get(sampler.kind, sampler.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

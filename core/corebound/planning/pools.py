@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import PlanError
-from corebound.api.plan import Pool
+from corebound.api.plan import DEFAULT_CURRENCY, Pool
 from corebound.planning.wording import number_text
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from corebound.api.spec import CampaignSpec
 
-DEFAULT_CURRENCY: Final = "USD"
 ROUNDING: Final = 1e-9
 """Quotas and millicores divided into cores must not lose a whole core to floating point."""
 SIZES_SHOWN: Final = 6

@@ -1,21 +1,23 @@
-"""A campaign's trials as table, CSV or JSON, and its outcome in a few lines."""
+"""A campaign's trials as table, CSV or JSON, and its outcome as JSON or in a few lines."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
-from corebound.planning.cost import cpu_cost
-from corebound.planning.wording import duration_text, money_text
+from corebound.planning.cost import reserved_cost
+from corebound.planning.wording import count_text, duration_text, money_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from decimal import Decimal
+    from collections.abc import Mapping, Sequence
 
     from corebound.api.records import LedgerSummary, SlotRow
+    from corebound.reporting.status import CampaignView
+
+MOST_NAMED: Final = 8
 
 
 def row_mapping(row: SlotRow, metrics: Sequence[str]) -> dict[str, Any]:
@@ -55,8 +57,8 @@ def results_csv(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
-    """Columns for people; errors on a line of their own."""
+def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> list[str]:
+    """A heading and one line per slot."""
     names = sorted({name for row in rows for name in row.params})
     lines = [["slot", "state", *names, *metrics, "cpu s", "attempts"]]
     for row in rows:
@@ -64,18 +66,20 @@ def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
         params = [_shown(row.params.get(name, "-")) for name in names]
         lines.append([str(row.slot), row.state.value, *params, *values, f"{row.cpu_seconds:.1f}", str(row.attempt)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def error_lines(rows: Sequence[SlotRow]) -> list[str]:
+    """The last line of each slot's error, behind an empty line."""
     errors = [f"slot {row.slot}: {(row.error or '').strip().split(chr(10))[-1]}" for row in rows if row.error]
-    return "\n".join([*text, *(["", *errors] if errors else [])])
+    return ["", *errors] if errors else []
 
 
-def outcome(summary: LedgerSummary, *, price_per_hour: Decimal | None, cores: float, currency: str) -> dict[str, Any]:
+def outcome(summary: LedgerSummary) -> dict[str, Any]:
     """The campaign's outcome as one JSON object."""
     best = summary.best
     first, last = summary.first_claim_at, summary.last_close_at
-    cost = None
-    if price_per_hour is not None:
-        cost = cpu_cost(cpu_seconds=summary.worker_seconds, price_per_hour=price_per_hour, cores=cores)
+    cost = reserved_cost(summary)
     return {
         "campaign": summary.campaign.name,
         "phase": summary.campaign.phase.value,
@@ -94,7 +98,7 @@ def outcome(summary: LedgerSummary, *, price_per_hour: Decimal | None, cores: fl
         "core_seconds": round(summary.worker_seconds, 3),
         "efficiency": summary.efficiency,
         "cost": None if cost is None else f"{cost:.6f}",
-        "currency": currency,
+        "currency": summary.campaign.currency,
     }
 
 
@@ -113,15 +117,48 @@ def outcome_lines(result: dict[str, Any]) -> list[str]:
     efficiency = "" if result["efficiency"] is None else f", {result['efficiency']:.0%} of the reserved cores' time"
     lines.append(f"  CPU time    {result['cpu_seconds']:.1f} s{efficiency}")
     if result["cost"] is not None:
-        from decimal import Decimal
-
         lines.append(f"  cost        {money_text(Decimal(result['cost']), result['currency'])} for the cores reserved")
     return lines
 
 
-def outcome_json(result: dict[str, Any]) -> str:
-    """One JSON object."""
-    return json.dumps(result, allow_nan=False)
+def kept_lines(rows: Sequence[SlotRow], steps: Mapping[int, int | None], *, again: str) -> list[str]:
+    """After a stop: what is kept of each slot that was begun, by its newest checkpoint's step, and how to go on."""
+    begun = [row.slot for row in rows if not row.state.is_closed and row.attempt]
+    kept = [
+        f"slot {slot}" + ("" if steps[slot] is None else f" (step {steps[slot]})") for slot in begun if slot in steps
+    ]
+    afresh = [f"slot {slot}" for slot in begun if slot not in steps]
+    closed = sum(row.state.is_closed for row in rows)
+    lines = [f"  kept        {count_text(closed, 'closed slot')} of {len(rows)}"]
+    if kept:
+        lines.append(f"              checkpoints of {_listed(kept)}")
+    if afresh:
+        lines.append(f"              parameters of {_listed(afresh)}: no checkpoint, begins again")
+    return [*lines, f"  go on with  {again}"]
+
+
+def _listed(names: Sequence[str]) -> str:
+    hidden = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def view_mapping(view: CampaignView) -> dict[str, Any]:
+    """A campaign at one moment as one JSON object: its outcome so far, and its running slots."""
+    running = [
+        {
+            "slot": row.slot,
+            "attempt": row.attempt,
+            "step": row.step,
+            "steps": row.steps,
+            "last_value": None if row.last_value is None else _finite(row.last_value),
+            "last_report_at": row.last_report_at and row.last_report_at.isoformat(),
+            "claimed_at": row.claimed_at and row.claimed_at.isoformat(),
+            "cpu_seconds": round(row.cpu_seconds, 3),
+            "worker": row.worker,
+        }
+        for row in view.running
+    ]
+    return {**outcome(view.summary), "attended": view.attended, "running": running}
 
 
 def _shown(value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -27,11 +28,13 @@ def summary(
     last_error: str | None = None,
     stop_requested: str | None = None,
     after: float = 60,
+    active_before: float = 0,
     **counts: int,
 ) -> LedgerSummary:
     """A ledger's answer; counts by the names of slot states."""
     campaign = CampaignRecord(
         campaign_id=1,
+        uid=UUID(int=1),
         name="ended",
         specification={},
         study_name="ended",
@@ -51,6 +54,8 @@ def summary(
         created_at=STARTED,
         started_at=STARTED,
         finished_at=None,
+        active_seconds=active_before,
+        active_since=STARTED,
     )
     return LedgerSummary(
         campaign=campaign,
@@ -131,13 +136,14 @@ def test_no_feasible_best_reaches_no_target(make_campaign: MakeCampaign) -> None
 
 def test_the_deadline_counts_active_time_only(make_campaign: MakeCampaign) -> None:
     spec = make_campaign(trials=10, activeDeadlineSeconds=100).spec
-    late = summary(after=500, running=10)
-    assert campaign_ending(spec, late, active_seconds=99.9) is None
-    ending = campaign_ending(spec, late, active_seconds=100)
+    assert campaign_ending(spec, summary(active_before=60, after=39.9, running=10)) is None
+    suspended = summary(active_before=99.9, after=500, running=10)
+    suspended = replace(suspended, campaign=replace(suspended.campaign, active_since=None))
+    assert campaign_ending(spec, suspended) is None
+    ending = campaign_ending(spec, summary(active_before=60, after=40, running=10))
     assert ending is not None
     assert (ending.phase, ending.reason, ending.stops_running) == (Phase.FAILED, "DeadlineExceeded", True)
-    assert campaign_ending(spec, late) is not None
-    assert campaign_ending(spec, summary(after=99, running=10)) is None
+    assert ending.message.startswith("ran for 1 min 40 s")
 
 
 def test_a_finished_search_is_no_missed_deadline(make_campaign: MakeCampaign) -> None:
@@ -224,7 +230,7 @@ def test_an_ending_fits_what_is_left(
     if limit is not None:
         fields["failurePolicy"] = {"maxFailedTrials": limit}
     found: dict[str, Any] = dict(counts)
-    ending = campaign_ending(make_campaign(**fields).spec, summary(**found), cost_so_far=cost, active_seconds=active)
+    ending = campaign_ending(make_campaign(**fields).spec, summary(after=active, **found), cost_so_far=cost)
     left = counts["open"] + counts["running"]
     if ending is None:
         assert left

@@ -166,7 +166,7 @@ class AttemptRunner:
             threads=self.threads,
             seed=seed,
             slot=claim.slot,
-            attempt=claim.attempt,
+            attempt=claim.starts,
             campaign=self.campaign,
             trial_number=number,
             checkpoint_every=self.spec.checkpoint.every,

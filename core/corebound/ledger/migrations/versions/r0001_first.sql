@@ -1,5 +1,6 @@
 CREATE TABLE corebound_campaigns (
     campaign_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uid uuid NOT NULL DEFAULT gen_random_uuid(),
     name text NOT NULL UNIQUE,
     specification jsonb NOT NULL,
     study_name text NOT NULL,
@@ -18,7 +19,10 @@ CREATE TABLE corebound_campaigns (
     cores double precision,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
-    finished_at timestamptz
+    finished_at timestamptz,
+    -- The deadline counts active time: that of earlier runs, and since when this one goes on.
+    active_seconds double precision NOT NULL DEFAULT 0,
+    active_since timestamptz
 );
 
 -- The fence: what an attempt may write is decided by this row. Heartbeats touch leases only.
@@ -62,6 +66,7 @@ CREATE TABLE corebound_leases (
     slot integer NOT NULL,
     attempt integer NOT NULL,
     worker_id bigint NOT NULL,
+    claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL,
     step integer,
     steps integer,

@@ -1,0 +1,120 @@
+"""What every command takes and how it answers: ``--quiet``, ``--json``, ``--storage``, examples and exit statuses.
+
+What could go wrong: a command that only reads starts a database for nothing; where none was ever made it says so instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from corebound.ledger.ledger import Ledger
+
+SHARED_STATUSES: Final = {
+    1: "the database refused",
+    2: "wrong use, or refused with the reason",
+    75: "the database does not answer",
+    78: "the database is of another version",
+    130: "Ctrl-C (143: SIGTERM, 129: the terminal was closed)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """How a command answers."""
+
+    quiet: bool
+    as_json: bool
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether anything but the outcome is wanted."""
+        return not self.quiet and not self.as_json
+
+    def note(self, text: str) -> None:
+        """A line beside the outcome, on stderr."""
+        if self.shows_progress:
+            click.echo(text, err=True)
+
+    def outcome(self, value: object, lines: Sequence[str], *, short: Sequence[str] | None = None) -> None:
+        """The outcome on stdout: ``value`` as JSON, or ``lines``, or with ``--quiet`` the ``short`` ones if there are."""
+        if self.as_json:
+            import json
+
+            click.echo(json.dumps(value, allow_nan=False))
+            return
+        for line in short if self.quiet and short is not None else lines:
+            click.echo(line)
+
+
+def reply_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--quiet`` and ``--json``; the command gets them as its argument ``reply``."""
+
+    @functools.wraps(command)
+    def call(*arguments: Any, quiet: bool, as_json: bool, **named: Any) -> Any:
+        return command(*arguments, reply=Reply(quiet=quiet, as_json=as_json), **named)
+
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print the outcome, or the error, as JSON.")
+    quiet = click.option("--quiet", is_flag=True, help="Only the outcome, in short; no progress, no notes.")
+    return quiet(as_json(call))
+
+
+def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--storage``."""
+    option = click.option(
+        "--storage",
+        metavar="URL",
+        help="postgresql://user:password@host/database; default: COREBOUND_DATABASE_URL (there no process list shows "
+        "the password), else an embedded server.",
+    )
+    return option(command)
+
+
+def epilog(*, examples: Sequence[str], statuses: Mapping[int, str]) -> str:
+    """The end of a command's ``--help``."""
+    lines = [f"{status:>3}  {text}" for status, text in sorted({**SHARED_STATUSES, **statuses}.items())]
+    parts = ("Examples:", examples), ("Exit status:", lines)
+    return "\n\n".join("\b\n" + "\n".join([title, *(f"  {line}" for line in listed)]) for title, listed in parts)
+
+
+def is_embedded(storage: str | None) -> bool:
+    """Whether the ledger is that of the embedded server."""
+    return not (storage or os.environ.get("COREBOUND_DATABASE_URL"))
+
+
+@contextlib.contextmanager
+def opened_storage(storage: str | None, *, connections: int = 0) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The database's URL, and how to start it again should it die (nothing for an external server)."""
+    url = storage or os.environ.get("COREBOUND_DATABASE_URL")
+    if url:
+        yield url, lambda: None
+        return
+    from corebound.local.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres.of_this_user()
+    with server.used(connections=connections) as url:
+        yield url, lambda: server.start(connections=connections)
+
+
+@contextlib.contextmanager
+def opened_ledger(storage: str | None, *, application: str) -> Iterator[Ledger]:
+    """The ledger for commands that only read. Raises :class:`UnknownCampaignError` where none was ever made."""
+    from corebound.api.errors import UnknownCampaignError
+    from corebound.ledger.ledger import open_ledger
+    from corebound.local.postgres import EmbeddedPostgres
+
+    if is_embedded(storage) and not EmbeddedPostgres.of_this_user().exists:
+        raise UnknownCampaignError(
+            f"nothing was run yet with the state folder {EmbeddedPostgres.of_this_user().folder.parent}; begin with "
+            "corebound run, or name the folder in COREBOUND_HOME or a server with --storage"
+        )
+    with opened_storage(storage) as (url, _), open_ledger(url, application=application) as ledger:
+        yield ledger

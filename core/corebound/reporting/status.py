@@ -1,0 +1,161 @@
+"""Campaigns as they run, as plain lines that fit a given width and height. Pure.
+
+Summaries and running slots flow in, lines flow out; who prints them (a terminal that is redrawn in place, a log) is
+another module's matter. What could go wrong: 130 running slots on a screen of 24 lines, which stand in several columns
+and then as a count; names wider than the screen, which wrap.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from corebound.api.records import Phase, SlotState
+from corebound.planning.wording import duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from corebound.api.records import LedgerSummary, SlotRow
+
+HEADINGS: Final = ("slot", "step", "CPU", "last value", "reported", "running", "attempt", "worker")
+"""What matters most stands left: a narrow terminal cuts lines at their right end."""
+GAP: Final = "  "
+BETWEEN: Final = "   |   "
+FEWEST_LINES: Final = 3
+"""A block of slots needs a heading, one slot and the count of the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignView:
+    """One campaign at one moment."""
+
+    summary: LedgerSummary
+    running: Sequence[SlotRow]
+    attended: bool = True
+    """Whether anybody runs it now."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change by itself any more."""
+        phase = self.summary.campaign.phase
+        return phase.is_final or phase is Phase.SUSPENDED or not self.attended
+
+
+def status_line(view: CampaignView) -> str:
+    """One line: what is done, what runs, what is best, what it used."""
+    summary, campaign = view.summary, view.summary.campaign
+    parts = []
+    if campaign.phase is not Phase.RUNNING:
+        parts.append(campaign.phase.value)
+    if not campaign.phase.is_final and campaign.phase is not Phase.SUSPENDED and not view.attended:
+        parts.append("nobody runs it now (corebound run goes on with it)")
+    parts.append(f"{summary.done}/{campaign.trials} done")
+    if not view.is_over:
+        parts.append(f"{summary.counts.get(SlotState.RUNNING, 0)} running")
+    for state in (SlotState.PRUNED, SlotState.FAILED, SlotState.SKIPPED):
+        if summary.counts.get(state):
+            parts.append(f"{summary.counts[state]} {state}")
+    if summary.best is not None:
+        parts.append(f"best {summary.best.value:.6g} (slot {summary.best.slot})")
+    if summary.front_size is not None:
+        parts.append(f"{summary.front_size} on front")
+    if summary.efficiency is not None:
+        parts.append(f"{summary.efficiency:.0%} of the cores used")
+    left = campaign.trials - summary.done
+    if summary.mean_trial_seconds and campaign.workers and left and not view.is_over:
+        parts.append(f"about {duration_text(left * summary.mean_trial_seconds / campaign.workers)} left")
+    if view.is_over and campaign.message:
+        parts.append(campaign.message)
+    return f"{campaign.name}: {', '.join(parts)}"
+
+
+def slot_lines(rows: Sequence[SlotRow], now: datetime, *, most: int | None = None) -> list[str]:
+    """A heading and one line per running slot; beyond ``most`` slots, how many more there are."""
+    if not rows:
+        return []
+    shown = rows if most is None else rows[:most]
+    lines = _table([HEADINGS, *(_cells(row, now) for row in shown)])
+    hidden = len(rows) - len(shown)
+    return [*lines, f"  ... and {hidden} more running"] if hidden else lines
+
+
+def screen_lines(views: Sequence[CampaignView], *, width: int, height: int) -> list[str]:
+    """All campaigns on a screen: those at work first, with their slots; what does not fit is counted."""
+    ordered = sorted(views, key=lambda view: (view.is_over, -view.summary.campaign.campaign_id))
+    statuses = [
+        textwrap.wrap(status_line(view), width, subsequent_indent="    ", break_on_hyphens=False) for view in ordered
+    ]
+    fitting = _fitting([len(status) for status in statuses], height)
+    room = height - sum(map(len, statuses[:fitting])) - (fitting < len(statuses))
+    at_work = [view for view in ordered[:fitting] if view.running]
+    lines: list[str] = []
+    for view, status in zip(ordered[:fitting], statuses, strict=False):
+        lines += status
+        if view in at_work:
+            share = room // (len(at_work) - at_work.index(view))
+            block = _slot_block(view.running, view.summary.now, width=width, height=share)
+            room -= len(block)
+            lines += block
+    if fitting < len(statuses):
+        lines.append(f"... and {len(statuses) - fitting} more campaigns")
+    return [line[:width] for line in lines[:height]]
+
+
+def _fitting(heights: Sequence[int], height: int) -> int:
+    """How many blocks of these heights fit, with a line to spare for the count of the others."""
+    if sum(heights) <= height:
+        return len(heights)
+    used = 0
+    for count, each in enumerate(heights):
+        used += each
+        if used > height - 1:
+            return max(1, count)
+    return len(heights)
+
+
+def _slot_block(rows: Sequence[SlotRow], now: datetime, *, width: int, height: int) -> list[str]:
+    """The running slots in as many columns as the width holds and the height makes necessary."""
+    if height < FEWEST_LINES:
+        return []
+    heading, *lines = _table([HEADINGS, *(_cells(row, now) for row in rows)])
+    block = max(len(heading), *map(len, lines))
+    most_columns = max(1, (width + len(BETWEEN)) // (block + len(BETWEEN)))
+    columns = min(most_columns, -(-len(lines) // (height - 1)))
+    depth = height - 1 if len(lines) <= columns * (height - 1) else height - 2
+    depth = min(depth, -(-len(lines) // columns))
+    shown = lines[: columns * depth]
+    grid = (
+        [heading.ljust(block)] * columns,
+        *([line.ljust(block) for line in shown[place::depth]] for place in range(depth)),
+    )
+    hidden = len(lines) - len(shown)
+    more = [f"  ... and {hidden} more running"] if hidden else []
+    return [*(BETWEEN.join(parts).rstrip() for parts in grid), *more]
+
+
+def _cells(row: SlotRow, now: datetime) -> tuple[str, ...]:
+    """What is not known yet is ``-``: a command may never name a step, its CPU and running time still move."""
+    step = "-" if row.step is None else f"{row.step}/{row.steps}" if row.steps else str(row.step)
+    return (
+        str(row.slot),
+        step,
+        duration_text(row.cpu_seconds),
+        "-" if row.last_value is None else f"{row.last_value:.6g}",
+        "-" if row.last_report_at is None else f"{_since(row.last_report_at, now)} ago",
+        "-" if row.claimed_at is None else _since(row.claimed_at, now),
+        str(row.attempt),
+        row.worker or "-",
+    )
+
+
+def _since(moment: datetime, now: datetime) -> str:
+    return duration_text(max(0, round((now - moment).total_seconds())))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells to the right under their heading, the last to the left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return [GAP + GAP.join([*map(str.rjust, row[:-1], widths), row[-1].ljust(widths[-1])]).rstrip() for row in rows]
