@@ -1,144 +1,257 @@
 """From a file to a SearchCampaign, or to all of its problems at once, each with its line.
 
-YAML is read as kubectl reads it: ``1e-5`` is a number, ``1:30`` and dates are strings. What could go wrong: no such file,
-no YAML, a second document, a key twice, a misspelt field; every problem names file, line, field, what was found and
-what is allowed.
+The file becomes JSON values as kubectl makes them (``reading``), these become models (pydantic), and the models are
+asked for their rules. What is wrong in one part does not hide another: rules are asked of whatever part is sound, too.
+Every problem names file, line and field, what was found and what is allowed, with the nearest name for a misspelt one.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from pathlib import Path
-from typing import Any
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from corebound.api.errors import Problem, SpecError
-from corebound.api.reading import MOST_BYTES, field_text, read_document
+from corebound.api.model import Finding, MissingFieldError, Model, Path, nearest, shown
+from corebound.api.reading import KEY, MOST_BYTES, Document, document_of, field_text, read_document
 from corebound.api.spec import SearchCampaign
 
+_SERVER_OWNED: Final = {
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+}
+"""What an API server adds to ``metadata``; left out, so that what ``kubectl get -o yaml`` prints loads again."""
+_PARAMETERS: Final = ("spec", "search", "parameters")
 
-def load_campaign(path: Path) -> SearchCampaign:
-    """The campaign in ``path``. Raises :class:`SpecError` with every problem."""
+
+def load_campaign(path: FilePath) -> SearchCampaign:
+    """The campaign in the file ``path``. Raises :class:`SpecError` with every problem."""
     try:
-        with Path(path).open("rb") as opened:
+        with FilePath(path).open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
-        raise SpecError([Problem(file=str(path), message=f"cannot be read: {error.strerror}")]) from error
+        message = f"cannot be read: {error.strerror}; expected a campaign's YAML file"
+        raise SpecError([Problem(file=str(path), message=message)]) from error
+    except ValueError as error:
+        raise SpecError([Problem(file=repr(str(path)), message="is no name of a file")]) from error
     return load_campaign_text(data, file=str(path))
 
 
 def load_campaign_text(text: str | bytes, *, file: str) -> SearchCampaign:
-    """The campaign in ``text``; ``file`` is named in problems."""
+    """The campaign in ``text``; ``file`` is named in problems. Raises :class:`SpecError`."""
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
-    document = read_document(data, file=file)
-    if document.problems:
-        raise SpecError(list(document.problems))
-    return _validate(document.value, file=file, lines=document.lines)
+    return _campaign(read_document(data, file=file), file)
 
 
 def campaign_from_mapping(value: object) -> SearchCampaign:
-    """The campaign in its JSON form, as the ledger and the API server keep it."""
-    return _validate(value, file="", lines={})
+    """The campaign in its JSON form, as the ledger and the API server keep it. Raises :class:`SpecError`."""
+    return _campaign(document_of(value), "")
 
 
-def _validate(value: object, *, file: str, lines: dict[tuple[str | int, ...], int]) -> SearchCampaign:
+def _campaign(document: Document, file: str) -> SearchCampaign:
+    value = document.value
     if not isinstance(value, dict):
-        found = type(value).__name__
-        raise SpecError([Problem(file=file, line=1, message=f"found a {found}, expected a SearchCampaign mapping")])
+        message = f"found {shown(value)}, expected a SearchCampaign: a mapping that begins with apiVersion and kind"
+        raise SpecError([Problem(file=file, line=document.lines.get(()), message=message)])
+    campaign, findings = _validated(_without_what_servers_add(value))
+    # What could not be read as a value is told already; that it is missing, too, need not be.
+    told = {problem.field for problem in document.problems}
+    problems = list(document.problems)
+    for place, message in findings:
+        if field_text(place) not in told:
+            problems.append(_problem(place, message, document, file))
+    if problems or campaign is None:
+        problems.sort(key=lambda problem: problem.line or 0)
+        raise SpecError(problems)
+    return campaign
+
+
+def _without_what_servers_add(value: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: part for name, part in value.items() if name != "status"}
+    if isinstance(metadata := kept.get("metadata"), dict):
+        kept["metadata"] = {name: part for name, part in metadata.items() if name not in _SERVER_OWNED}
+    return kept
+
+
+def _validated(value: dict[str, Any]) -> tuple[SearchCampaign | None, list[Finding]]:
+    """The campaign, unless a field is wrong, and everything that is wrong with it."""
     try:
-        return SearchCampaign.model_validate({key: part for key, part in value.items() if key != "status"})
+        campaign = SearchCampaign.model_validate(value)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=True)
-        raise SpecError([_problem(detail, file, lines) for detail in _without_echoes(details)]) from None
+        details = error.errors(include_url=False)
+        wrong = {_place(detail["loc"]) for detail in details}
+        findings = [(_place(detail["loc"]), _message(detail)) for detail in details]
+        return None, [*findings, *_broken_rules(_sound_part(SearchCampaign, value, wrong, ()), ())]
+    return campaign, _broken_rules(campaign, ())
 
 
-def _without_echoes(details: list[Any]) -> list[Any]:
-    """Of a union's several refusals of one value, the first."""
-    kept: dict[tuple[Any, ...], Any] = {}
-    for detail in details:
-        kept.setdefault(_yaml_path(detail["loc"]), detail)
-    return list(kept.values())
+def _sound_part(model: type[Model], value: dict[str, Any], wrong: set[Path], path: Path) -> Model:
+    """``model`` without the fields that are wrong; asking for one raises :class:`MissingFieldError`."""
+    kept: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        alias = field.alias or name
+        here = (*path, alias)
+        if alias not in value:
+            if not field.is_required():
+                kept[name] = field.get_default(call_default_factory=True)
+        elif not any(place[: len(here)] == here for place in wrong):
+            kept[name] = _field_type(model, name).validate_python(value[alias])
+        elif here not in wrong and (inner := _sound_value(field.annotation, value[alias], wrong, here)) is not None:
+            kept[name] = inner
+    part = model.model_construct(**kept)
+    for name in model.model_fields.keys() - kept.keys():
+        part.__dict__.pop(name, None)
+    return part
 
 
-def _yaml_path(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """pydantic adds the member of a union to the path; the file knows none."""
-    unions = {"float", "int", "categorical", "literal['auto']", "constrained-int", "str", "bool"}
-    return tuple(
-        part
-        for index, part in enumerate(location)
-        if not (index >= 2 and part in unions) and not str(part).startswith(("function-", "constrained-"))
-    )
+def _sound_value(annotation: Any, value: Any, wrong: set[Path], path: Path) -> Any:
+    """The models in a field that holds models and something wrong; None where it holds others."""
+    models = _models_in(annotation)
+    if not models or not isinstance(value, dict | list):
+        return None
+    if isinstance(value, dict):
+        return _sound_part(_model_of(models, value), value, wrong, path)
+    return [
+        _sound_part(_model_of(models, item), item, wrong, (*path, index)) if isinstance(item, dict) else Model()
+        for index, item in enumerate(value)
+    ]
 
 
-def _problem(detail: Any, file: str, lines: dict[tuple[str | int, ...], int]) -> Problem:
-    path = _yaml_path(detail["loc"])
-    known = path
-    while known and known not in lines:
+@cache
+def _field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
+
+
+def _models_in(annotation: Any) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation] if issubclass(annotation, Model) else []
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _model_of(models: list[type[Model]], value: dict[str, Any]) -> type[Model]:
+    """Of several models the one whose ``type`` the value names; one without fields where it names none."""
+    if len(models) == 1:
+        return models[0]
+    for model in models:
+        if value.get("type") in getattr(model.model_fields["type"].annotation, "__args__", ()):
+            return model
+    return Model
+
+
+def _broken_rules(model: Model, path: Path) -> list[Finding]:
+    """What the rules of ``model`` and of the models in it find, by their place in the whole."""
+    found: list[Finding] = []
+    for name, value in model.__dict__.items():
+        here = (*path, type(model).model_fields[name].alias or name)
+        if isinstance(value, Model):
+            found += _broken_rules(value, here)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, Model):
+                    found += _broken_rules(item, (*here, index))
+    for rule in model.rules():
+        try:
+            # One by one: what a rule has found before it misses a field counts.
+            for place, message in rule():
+                found.append(((*path, *place), message))
+        except MissingFieldError:
+            continue
+    return found
+
+
+def _place(location: tuple[str | int, ...]) -> Path:
+    """pydantic's place without the member of a union, which it writes after the index of a parameter."""
+    if location[:3] == _PARAMETERS and len(location) > 4:
+        return (*location[:4], *location[5:])
+    return location
+
+
+def _problem(place: Path, message: str, document: Document, file: str) -> Problem:
+    known = place
+    while known and known not in document.lines:
         known = known[:-1]
-    return Problem(file=file, line=lines.get(known), field=field_text(path), message=_message(detail, path))
+    written = document.written.get(place)
+    if written is not None and message.startswith("found "):
+        message = _with_spelling(message, written)
+    key = document.written.get((*place, KEY))
+    if key is not None:
+        message += f"; {key} without quotes is {place[-1]} in YAML: put a name such as {key} in quotes"
+    return Problem(file=file, line=document.lines.get(known), field=field_text(place), message=message)
 
 
-def _message(detail: Any, path: tuple[str | int, ...]) -> str:
-    kind, found, context = detail["type"], detail["input"], detail.get("ctx", {})
+def _with_spelling(message: str, written: str) -> str:
+    """``found true (written y), expected ...`` where the file writes a value otherwise than it is shown."""
+    found = re.match(r"found ([^ ,]+)", message)
+    if found is None or found[1] == written:
+        return message
+    spelling = written or "nothing"
+    return f"{found[0]} (written {spelling}){message[found.end() :]}"
+
+
+def _message(detail: Any) -> str:
+    """What pydantic found, in our words."""
+    kind, found, context, place = detail["type"], detail["input"], detail.get("ctx", {}), _place(detail["loc"])
     if kind == "missing":
         return "is missing; add it"
     if kind == "extra_forbidden":
-        allowed = _fields_at(path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"is no field{hint} (allowed: {', '.join(allowed)})"
+        allowed = _fields_at(place[:-1])
+        return f"is no field{nearest(place[-1], allowed)} (allowed: {', '.join(allowed)})"
     if kind == "value_error":
         return str(context["error"])
     if kind in ("literal_error", "union_tag_invalid"):
-        allowed_text = str(context.get("expected") or context.get("expected_tags"))
-        tag = context.get("tag", found)
-        names = re.findall(r"'([^']*)'", allowed_text)
-        near = difflib.get_close_matches(str(tag), names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"found {tag!r}, expected {allowed_text.replace(chr(39), '')}{hint}"
-    if path and path[-1] in ("threads", "parallelism"):
-        return f"found {found!r}, expected auto or a whole number from 1 to 4096"
-    bounds = {"greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}", "greater_than": "above {gt}"}
-    if kind in bounds:
-        return f"found {found!r}, expected {bounds[kind].format(**context)}"
-    expected = {
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-        "float_type": "a number",
-        "string_type": "a text (put it in quotes)",
-        "bool_type": "true or false",
-        "list_type": "a list",
-        "dict_type": "a mapping",
-        "model_type": "a mapping",
-        "model_attributes_type": "a mapping",
-        "too_short": "at least one entry",
-        "string_too_short": "a text that is not empty",
-        "decimal_parsing": 'an amount such as "3.50"',
-        "union_tag_not_found": "a mapping with type: float, int or categorical",
-    }.get(kind, "another kind of value")
-    shown = "a mapping" if isinstance(found, dict) else repr(found)
-    return f"found {shown}, expected {expected}"
+        names = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
+        value = context.get("tag", found)
+        subject = "type " if kind == "union_tag_invalid" else ""
+        return f"found {subject}{shown(value)}, expected {_either(names)}{nearest(value, names)}"
+    if kind in _BOUNDS:
+        return f"found {shown(found)}, expected {_BOUNDS[kind].format(**context)}"
+    return f"found {shown(found)}, expected {_EXPECTED[kind]}"
 
 
-def _fields_at(path: tuple[str | int, ...]) -> list[str]:
+_BOUNDS: Final = {
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
+}
+_EXPECTED: Final = {
+    "int_type": "a whole number",
+    "string_type": "a text (put it in quotes)",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "too_short": "at least one entry",
+    "union_tag_not_found": "a mapping with type: float, int or categorical",
+}
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _fields_at(path: Path) -> list[str]:
     """The names allowed in the mapping at ``path``, found by walking the models."""
-    models: list[Any] = [SearchCampaign]
+    models: list[type[Model]] = [SearchCampaign]
     for part in path:
-        if isinstance(part, int):
-            continue
-        models = [
-            inner
-            for model in models
-            for name, field in model.model_fields.items()
-            if (field.alias or name) == part
-            for inner in _models_in(field.annotation)
-        ]
+        if isinstance(part, str):
+            models = [
+                inner
+                for model in models
+                for name, field in model.model_fields.items()
+                if (field.alias or name) == part
+                for inner in _models_in(field.annotation)
+            ]
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]

@@ -1,12 +1,29 @@
-"""The base of every model of the campaign file: closed, frozen, camelCase outside and snake_case inside."""
+"""The base of every model of the campaign file: closed, frozen, camelCase outside and snake_case inside.
+
+A field's own limits are in its type; what several fields together must obey are *rules*, which only the loader asks
+for. So one wrong field does not hide the rest: rules are asked of a model whose wrong fields are missing, too, and one
+that needs a missing field has nothing to say.
+"""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
+"""Where in a model (names as in the file), and what is wrong there."""
+Rule = Callable[[], Iterator[Finding]]
+
+LONGEST_SHOWN: Final = 60
+
+
+class MissingFieldError(Exception):
+    """A rule asked for a field that is wrong by itself, and so is not there."""
 
 
 class Model(BaseModel):
@@ -14,11 +31,47 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, use_attribute_docstrings=False)
 
+    def rules(self) -> tuple[Rule, ...]:
+        """What the fields must obey together; each rule yields what it finds wrong."""
+        return ()
 
-def refuse_unknown(found: Any, allowed: tuple[str, ...], what: str) -> None:
-    """Raise ValueError for the first name in ``found`` that is not in ``allowed``, with the nearest one."""
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:
+                raise MissingFieldError(name)
+            return super().__getattr__(name)
+
+
+def shown(value: object) -> str:
+    """A value as a user wrote it in YAML, short."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
+def nearest(name: object, allowed: Iterable[str]) -> str:
+    """``; did you mean 'trials'?`` where one of ``allowed`` is close to ``name``, else nothing."""
+    by_lower = {each.lower(): each for each in allowed}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def unknown(found: Iterable[Any], allowed: Iterable[str], *, what: str, at: Path = ()) -> Iterator[Finding]:
+    """A finding for each name in ``found`` that is not among ``allowed``, at the name below ``at``."""
+    names = list(allowed)
     for name in found:
-        if name not in allowed:
-            near = difflib.get_close_matches(str(name), allowed, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{name!r} is no {what}, allowed: {', '.join(allowed) or 'none'}{hint}")
+        if name not in names:
+            yield (*at, name), f"is no {what}{nearest(name, names)} (allowed: {', '.join(names) or 'none'})"
+
+
+def not_among(value: object, allowed: Iterable[str], *, at: Path) -> Iterator[Finding]:
+    """A finding at ``at`` unless ``value`` is one of ``allowed``."""
+    names = list(allowed)
+    if value not in names:
+        yield at, f"found {shown(value)}, expected {' or '.join(names)}{nearest(value, names)}"

@@ -1,7 +1,7 @@
-"""Durations, memory and CPU in Kubernetes' own forms.
+"""Durations, memory, CPU and money in Kubernetes' own forms.
 
-Text or numbers flow in, seconds, bytes and cores flow out. What could go wrong: a unit that Kubernetes does not know;
-every error says what was found and which forms are allowed.
+Text or numbers flow in, seconds, bytes, cores and decimals flow out. What could go wrong: a unit that Kubernetes does
+not know or means otherwise (``512m`` of memory is half a byte); every error says what was found and what is allowed.
 """
 
 from __future__ import annotations
@@ -10,37 +10,53 @@ import re
 from decimal import Decimal
 from typing import Final
 
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
-_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+from corebound.api.model import shown
+
+LONGEST_SECONDS: Final = 9_223_372_036
+"""292 years: Kubernetes counts a duration in 64 bits of nanoseconds."""
+LEAST_MEMORY: Final = 2**20
+MOST_CORES: Final = 1_000_000
+
+_NUMBER: Final = r"\d{1,18}(?:\.\d{1,18})?"
+_DURATION: Final = re.compile(rf"(?:{_NUMBER}(?:ms|h|m|s))+", re.ASCII)
+_DURATION_PART: Final = re.compile(rf"({_NUMBER})(ms|h|m|s)", re.ASCII)
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)([a-zA-Z]*)")
+_QUANTITY: Final = re.compile(rf"({_NUMBER}) ?([a-zA-Z]*)", re.ASCII)
+_MONEY: Final = re.compile(_NUMBER, re.ASCII)
 _BYTES: Final = {"": 1} | {
     f"{prefix}{suffix}": base**power
     for suffix, base in (("", 1000), ("i", 1024))
-    for power, prefix in enumerate(("k" if not suffix else "K", "M", "G", "T", "P"), start=1)
+    for power, prefix in enumerate(("k" if not suffix else "K", "M", "G", "T", "P", "E"), start=1)
 }
 
 
 def parse_duration(value: object) -> float:
     """``60s``, ``2h``, ``1h30m``, ``500ms`` or a number of seconds, as seconds > 0. Raises ValueError."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_SECONDS:
         return float(value)
     if isinstance(value, str) and _DURATION.fullmatch(value):
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
-        if seconds > 0:
+        if 0 < seconds <= LONGEST_SECONDS:
             return seconds
-    raise ValueError(f"found {value!r}, expected a duration above zero such as 60s, 90m or 1h30m")
+    raise ValueError(
+        f"found {shown(value)}, expected a duration above zero in h, m, s or ms, such as 60s, 90m or 1h30m"
+    )
 
 
 def parse_memory(value: object) -> int:
-    """``1Gi``, ``512Mi``, ``1G`` or a number of bytes, as bytes > 0. Raises ValueError."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    if isinstance(value, str) and (match := _QUANTITY.fullmatch(value)) and match[2] in _BYTES:
-        size = int(Decimal(match[1]) * _BYTES[match[2]])
-        if size > 0:
-            return size
-    raise ValueError(f"found {value!r}, expected an amount of memory such as 512Mi, 1Gi or a number of bytes")
+    """``1Gi``, ``512Mi``, ``1G`` or a number of bytes, as bytes. Raises ValueError."""
+    hint = ""
+    size = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if isinstance(value, str) and (match := _QUANTITY.fullmatch(value)):
+        if match[2] in _BYTES and " " not in value:
+            size = int(Decimal(match[1]) * _BYTES[match[2]])
+        else:
+            hint = _nearest_amount(match[1], match[2])
+    if LEAST_MEMORY <= size < 2**63:
+        return size
+    if 0 < size < LEAST_MEMORY:
+        hint = f"; {shown(value)} are {size} bytes, at least 1Mi is needed"
+    raise ValueError(f"found {shown(value)}, expected an amount of memory such as 512Mi or 1Gi{hint}")
 
 
 def parse_cpu(value: object) -> float:
@@ -48,6 +64,33 @@ def parse_cpu(value: object) -> float:
     text = str(value)
     if not isinstance(value, bool) and (match := _QUANTITY.fullmatch(text)) and match[2] in ("", "m"):
         cores = float(Decimal(match[1]) / (1000 if match[2] else 1))
-        if cores > 0:
+        if 0 < cores <= MOST_CORES and " " not in text:
             return cores
-    raise ValueError(f"found {value!r}, expected CPU cores such as 4, 1.5 or 126620m")
+    raise ValueError(f"found {shown(value)}, expected CPU cores above zero such as 4, 1.5 or 126620m")
+
+
+def parse_money(value: object) -> Decimal:
+    """``"3.50"`` or a number, as an exact amount >= 0. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = format(Decimal(repr(value)), "f")
+    if isinstance(value, Decimal):
+        value = format(value, "f")
+    if isinstance(value, str) and _MONEY.fullmatch(value):
+        return Decimal(value)
+    raise ValueError(f'found {shown(value)}, expected an amount such as "3.50"')
+
+
+def parse_money_above_zero(value: object) -> Decimal:
+    """As :func:`parse_money`, but above zero. Raises ValueError."""
+    amount = parse_money(value)
+    if not amount:
+        raise ValueError(f'found {shown(value)}, expected an amount above zero such as "3.50"')
+    return amount
+
+
+def _nearest_amount(number: str, unit: str) -> str:
+    """Kubernetes' unit for one that people write: ``GB``, ``gb`` and ``GiB`` are ``Gi``, and so is a lower case ``m``."""
+    letter = unit[:1].upper()
+    if letter not in tuple("KMGTPE") or unit[1:].lower() not in ("", "b", "i", "ib", "bytes", "bit"):
+        return ""
+    return f"; did you mean {number}{letter}i?"

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from corebound.api.errors import Problem, SpecError
-from corebound.api.scalars import key_scalar, plain_scalar, tagged_scalar
+from corebound.api.model import Path, shown
+from corebound.api.scalars import json_number, key_scalar, plain_scalar, tagged_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corebound.api.scalars import Scalar
-
-Path = tuple[str | int, ...]
 
 DEEPEST: Final = 100
 MOST_BYTES: Final = 3 * 2**20
@@ -92,6 +91,51 @@ def read_document(data: bytes, *, file: str) -> Document:
     values = _Values(file)
     value = values.of(root, ())
     return Document(value=value, lines=values.lines, written=values.written, problems=tuple(values.problems))
+
+
+def document_of(value: object) -> Document:
+    """A value that is JSON already, with its numbers as an API server keeps them. Raises :class:`SpecError`."""
+    problems: list[Problem] = []
+    return Document(value=_as_json(value, (), problems), problems=tuple(problems))
+
+
+def _as_json(value: object, path: Path, problems: list[Problem]) -> Any:
+    if len(path) > DEEPEST:
+        raise _refused("", f"is nested deeper than {DEEPEST} levels")
+    if isinstance(value, dict):
+        return {
+            _as_json_text(name, path, problems): _as_json(inner, (*path, str(name)), problems)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_as_json(inner, (*path, index), problems) for index, inner in enumerate(value)]
+    if isinstance(value, str):
+        return _as_json_text(value, path, problems)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = json_number(value)
+        if math.isfinite(number):
+            return number
+        message = f"found {number}, expected a finite number: JSON and an API server know no other"
+        problems.append(Problem(field=field_text(path), message=message))
+        return None
+    if value is not None and not isinstance(value, bool):
+        problems.append(Problem(field=field_text(path), message=f"found {shown(value)}, which JSON cannot hold"))
+        return None
+    return value
+
+
+def _as_json_text(text: object, path: Path, problems: list[Problem]) -> str:
+    """``text``, without what no database keeps."""
+    if not isinstance(text, str):
+        message = f"found the key {shown(text)}, expected a name; JSON knows texts only"
+    elif "\0" in text:
+        message = "holds a NUL character, which no database keeps; remove it"
+    elif not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        message = "holds half of a character, which is no Unicode; correct it"
+    else:
+        return text
+    problems.append(Problem(field=field_text(path), message=message))
+    return str(text)
 
 
 def _with_whole_characters(text: str) -> str:

@@ -75,11 +75,18 @@ def key_scalar(tag: str | None, text: str) -> str:
 def json_number(value: float) -> int | float:
     """A number as JSON and an API server keep it: whole within 64 bits, else a float."""
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else float(value)
+        return value if -(2**63) <= value < 2**63 else _as_float(value)
     if value.is_integer() and abs(value) < 1e21:
         # The shortest digits, not the exact ones: those are what is written into the JSON.
         return json_number(int(Decimal(repr(value))))
     return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _resolved(text: str) -> tuple[str, Scalar]:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, overload
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictInt
 
-from corebound.api.model import Model, refuse_unknown
+from corebound.api.model import Model, shown, unknown
+from corebound.api.values import Choice, Function, Name, Number, Options
 
-Number = StrictInt | StrictFloat
-Choice = StrictBool | StrictInt | StrictFloat | StrictStr
-Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.model import Finding, Rule
+
+MOST_EXACT: Final = 2**53
+"""Optuna keeps whole numbers as floats, which are exact up to here."""
 
 SAMPLER_OPTIONS: Final = {
     "tpe": (
@@ -75,7 +80,7 @@ class Sampler(Model):
         None,
         description="Which of Optuna's samplers proposes the points; tpe when neither name nor entrypoint is given.",
     )
-    entrypoint: Name | None = Field(
+    entrypoint: Function | None = Field(
         None,
         description="A sampler of your own instead of a name: package.module:make_sampler, a function that returns one.",
     )
@@ -84,7 +89,7 @@ class Sampler(Model):
         description="Seed from which each slot's own seed is derived, so that a campaign can be repeated. Default: another "
         "one for each study.",
     )
-    options: dict[str, Any] = Field(
+    options: Options = Field(
         {}, description="Keywords of the sampler's constructor in Optuna, for example {n_startup_trials: 20} for tpe."
     )
 
@@ -93,13 +98,18 @@ class Sampler(Model):
         """The sampler's name, ``tpe`` by default, ``entrypoint`` for a function of the user."""
         return "entrypoint" if self.entrypoint else self.name or "tpe"
 
-    @model_validator(mode="after")
-    def _check(self) -> Sampler:
+    def rules(self) -> tuple[Rule, ...]:
+        """One of name and entrypoint; options of that sampler."""
+        return self._one_kind, self._known_options
+
+    def _one_kind(self) -> Iterator[Finding]:
         if self.name and self.entrypoint:
-            raise ValueError("found both name and entrypoint, expected one of them; remove the other")
+            yield ("entrypoint",), f"found beside the name {self.name}, expected one of them; remove the other"
+
+    def _known_options(self) -> Iterator[Finding]:
         if not self.entrypoint:
-            refuse_unknown(self.options, SAMPLER_OPTIONS[self.kind], f"option of the {self.kind} sampler")
-        return self
+            allowed = SAMPLER_OPTIONS[self.kind]
+            yield from unknown(self.options, allowed, what=f"option of the {self.kind} sampler", at=("options",))
 
 
 class Pruner(Model):
@@ -108,16 +118,22 @@ class Pruner(Model):
     name: Literal["none", "median", "percentile", "successive-halving", "hyperband"] = Field(
         "none", description="Which of Optuna's pruners ends hopeless trials early; none lets each trial end by itself."
     )
-    options: dict[str, Any] = Field(
+    options: Options = Field(
         {}, description="Keywords of the pruner's constructor in Optuna, for example {n_warmup_steps: 10} for median."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> Pruner:
-        refuse_unknown(self.options, PRUNER_OPTIONS[self.name], f"option of the {self.name} pruner")
+    def rules(self) -> tuple[Rule, ...]:
+        """Options of that pruner, and those that it cannot do without."""
+        return self._known_options, self._needed_options
+
+    def _known_options(self) -> Iterator[Finding]:
+        yield from unknown(
+            self.options, PRUNER_OPTIONS[self.name], what=f"option of the {self.name} pruner", at=("options",)
+        )
+
+    def _needed_options(self) -> Iterator[Finding]:
         if self.name == "percentile" and "percentile" not in self.options:
-            raise ValueError("the percentile pruner needs options.percentile, for example 25.0")
-        return self
+            yield ("options", "percentile"), "is missing; the percentile pruner needs it, for example 25.0"
 
 
 class FloatParameter(Model):
@@ -132,10 +148,19 @@ class FloatParameter(Model):
         None, description="Distance between allowed values, counted from low; default: any value. Not with log."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> FloatParameter:
-        check_range(self.low, self.high, log=self.log, step=self.step)
-        return self
+    def rules(self) -> tuple[Rule, ...]:
+        """A range that has values, and not too many for a float."""
+        return (*_range_rules(self), self._narrow_enough)
+
+    def _narrow_enough(self) -> Iterator[Finding]:
+        width = float(self.high) - float(self.low)
+        if math.isinf(width):
+            yield (
+                ("high",),
+                f"found {shown(self.high)}, which is farther from low than a float can say; narrow the range",
+            )
+        elif self.step and self.step > 0 and width / self.step > MOST_EXACT:
+            yield ("step",), f"found {shown(self.step)}, which makes more than {MOST_EXACT} values; take a larger step"
 
 
 class IntParameter(Model):
@@ -148,10 +173,14 @@ class IntParameter(Model):
     log: StrictBool = Field(False, description="Whether to search on a logarithmic scale; low must be above 0.")
     step: StrictInt = Field(1, description="Distance between allowed values, counted from low. Not with log.")
 
-    @model_validator(mode="after")
-    def _check(self) -> IntParameter:
-        check_range(self.low, self.high, log=self.log, step=None if self.step == 1 else self.step)
-        return self
+    def rules(self) -> tuple[Rule, ...]:
+        """A range that has values, each of which Optuna keeps exactly."""
+        return (*_range_rules(self), self._exact)
+
+    def _exact(self) -> Iterator[Finding]:
+        for name, value in (("low", self.low), ("high", self.high), ("step", self.step)):
+            if abs(value) > MOST_EXACT:
+                yield (name,), f"found {value}, expected at most {MOST_EXACT} in size: larger ones are not kept exactly"
 
 
 class CategoricalParameter(Model):
@@ -166,13 +195,24 @@ class CategoricalParameter(Model):
         description="The values to choose from: texts, numbers, true or false, for example [tanh, relu]; never null.",
     )
 
-    @field_validator("choices")
-    @classmethod
-    def _check(cls, choices: list[Any]) -> list[Any]:
-        keys = [(type(choice).__name__, choice) for choice in choices]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"found a choice twice in {choices!r}, expected each once")
-        return choices
+    def rules(self) -> tuple[Rule, ...]:
+        """Choices that Optuna can tell apart."""
+        return (self._different,)
+
+    def _different(self) -> Iterator[Finding]:
+        # Optuna finds a choice by equality, and for Python 1 equals True.
+        earlier: dict[object, Choice] = {}
+        for index, choice in enumerate(self.choices):
+            if choice not in earlier:
+                earlier[choice] = choice
+            elif type(earlier[choice]) is type(choice):
+                yield ("choices", index), f"found {shown(choice)} twice, expected each choice once"
+            else:
+                one = shown(earlier[choice])
+                yield (
+                    ("choices", index),
+                    f"found {shown(choice)} beside {one}, which Optuna cannot tell apart; rename one",
+                )
 
 
 Parameter = Annotated[FloatParameter | IntParameter | CategoricalParameter, Field(discriminator="type")]
@@ -206,39 +246,57 @@ class Search(Model):
         None, description="Finished trials of an earlier study that the sampler learns from before its first proposal."
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> Search:
-        names = [parameter.name for parameter in self.parameters]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(
-                f"found parameter {twice[0]!r} more than once, expected each name once; rename or remove one"
-            )
-        if self.sampler.kind in ("grid", "qmc") and not names:
-            raise ValueError(f"the {self.sampler.kind} sampler needs declared parameters; add them under parameters")
-        if self.sampler.kind == "cmaes" and any(parameter.type == "categorical" for parameter in self.parameters):
-            raise ValueError("cmaes cannot search categorical parameters; use tpe, or numbers only")
-        if self.sampler.kind == "grid":
-            for parameter in self.parameters:
-                if parameter.type == "float" and parameter.step is None:
-                    raise ValueError(f"grid needs a finite number of values: give {parameter.name!r} a step")
-        self._check_enqueued()
-        return self
+    def rules(self) -> tuple[Rule, ...]:
+        """Names once; a space that the sampler can search; points that lie in it."""
+        return self._names_once, self._declared, self._searchable, self._finite, self._points_inside
 
-    def _check_enqueued(self) -> None:
+    def _names_once(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for index, parameter in enumerate(self.parameters):
+            if parameter.name in seen:
+                place = ("parameters", index, "name")
+                yield place, f"found parameter {parameter.name!r} more than once, expected each name once; rename one"
+            seen.add(parameter.name)
+
+    def _declared(self) -> Iterator[Finding]:
+        if self.sampler.kind in ("grid", "qmc") and not self.parameters:
+            yield (
+                ("parameters",),
+                f"found none, but the {self.sampler.kind} sampler needs declared parameters; add them",
+            )
+
+    def _searchable(self) -> Iterator[Finding]:
+        if self.sampler.kind != "cmaes":
+            return
+        for index, parameter in enumerate(self.parameters):
+            if parameter.type == "categorical":
+                place = ("parameters", index, "type")
+                yield place, "found categorical, which cmaes cannot search; use the tpe sampler, or numbers only"
+
+    def _finite(self) -> Iterator[Finding]:
+        if self.sampler.kind != "grid":
+            return
+        for index, parameter in enumerate(self.parameters):
+            if parameter.type == "float" and parameter.step is None:
+                place = ("parameters", index, "step")
+                yield place, f"is missing; grid needs a finite number of values: give {parameter.name!r} a step"
+
+    def _points_inside(self) -> Iterator[Finding]:
         by_name = {parameter.name: parameter for parameter in self.parameters}
         for index, point in enumerate(self.enqueue):
+            place = ("enqueue", index)
             if by_name:
-                refuse_unknown(point, tuple(by_name), f"parameter in enqueue[{index}]")
+                yield from unknown(point, by_name, what="parameter of this campaign", at=place)
             for name, value in point.items():
                 if name in by_name and not holds(by_name[name], value):
-                    raise ValueError(f"enqueue[{index}].{name} is {value!r}, which {name!r} does not allow")
+                    yield (*place, name), f"found {shown(value)}, which the parameter {name!r} does not allow"
 
     def grid_points(self) -> int:
         """How many points the declared grid has."""
         return math.prod(len(values_of(parameter)) for parameter in self.parameters)
 
 
-def values_of(parameter: FloatParameter | IntParameter | CategoricalParameter) -> Sequence[Any]:
+def values_of(parameter: FloatParameter | IntParameter | CategoricalParameter) -> Sequence[Choice]:
     """All values of a finite parameter, in order; made when asked for, so that large grids cost nothing."""
     if isinstance(parameter, CategoricalParameter):
         return parameter.choices
@@ -257,7 +315,15 @@ class _Steps(Sequence[float]):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[float]: ...
+
+    def __getitem__(self, index: int | slice) -> float | Sequence[float]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(self._count))]
         if not 0 <= index < self._count:
             raise IndexError(index)
         return self._low + index * self._step
@@ -269,18 +335,34 @@ def holds(parameter: FloatParameter | IntParameter | CategoricalParameter, value
         return any(type(choice) is type(value) and choice == value for choice in parameter.choices)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return parameter.low <= value <= parameter.high and (parameter.type == "float" or isinstance(value, int))
+    if parameter.type == "int" and not isinstance(value, int):
+        return False
+    return parameter.low <= value <= parameter.high and _is_on_step(value - parameter.low, parameter.step)
 
 
-def check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
-    """Refuse a range that has no values. Raises ValueError."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError(f"found low {low} and high {high}, expected finite numbers")
-    if low > high:
-        raise ValueError(f"low is {low}, above high {high}; exchange them")
-    if log and low <= 0:
-        raise ValueError(f"log is set and low is {low}, expected low above 0 on a logarithmic scale")
-    if step is not None and step <= 0:
-        raise ValueError(f"step is {step}, expected a number above 0")
-    if log and step is not None:
-        raise ValueError("found both log and step, expected one of them; remove the other")
+def _is_on_step(distance: float, step: float | None) -> bool:
+    # Optuna's own tolerance; a point off the steps would be dropped by it with a warning.
+    return not step or step < 0 or abs(distance / step - round(distance / step)) < 1e-8
+
+
+def _range_rules(parameter: FloatParameter | IntParameter) -> tuple[Rule, ...]:
+    """Low before high, above zero on a logarithmic scale, a step that goes forward."""
+
+    def ordered() -> Iterator[Finding]:
+        if parameter.low > parameter.high:
+            yield ("low",), f"found {shown(parameter.low)}, above high {shown(parameter.high)}; exchange them"
+
+    def above_zero() -> Iterator[Finding]:
+        if parameter.log and parameter.low <= 0:
+            yield ("low",), f"found {shown(parameter.low)} with log: true, expected above 0 on a logarithmic scale"
+
+    def forward() -> Iterator[Finding]:
+        if parameter.step is not None and parameter.step <= 0:
+            yield ("step",), f"found {shown(parameter.step)}, expected a number above 0"
+
+    def log_or_step() -> Iterator[Finding]:
+        no_step = 1 if parameter.type == "int" else None
+        if parameter.log and parameter.step != no_step:
+            yield ("step",), "found beside log: true, expected one of them; remove the other"
+
+    return ordered, above_zero, forward, log_or_step

@@ -6,112 +6,95 @@ combinations that cannot work, which are refused before anything is created.
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictStr
 
-from corebound.api.model import Model, refuse_unknown
-from corebound.api.quantities import parse_cpu, parse_duration, parse_memory
-from corebound.api.search import Objective, Search, values_of
-from corebound.api.trial import TrialSpec, Workload
+from corebound.api.contract import contradictions
+from corebound.api.model import Model, not_among, shown
+from corebound.api.search import Objective, Search
+from corebound.api.trial import TrialSpec
+from corebound.api.values import (
+    Amount,
+    CampaignName,
+    Count,
+    Cpu,
+    Duration,
+    Labels,
+    Memory,
+    Natural,
+    Parallelism,
+    Price,
+    Threads,
+)
 from corebound.api.workload import WORKLOAD_METRICS, WORKLOAD_PARAMETERS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.model import Finding, Path, Rule
+    from corebound.api.search import Parameter
+    from corebound.api.workload import WorkloadParameter
+
 API_VERSION: Final = "corebound.dev/v1alpha1"
-MOST_THREADS: Final = 4096
 MOST_TRIALS: Final = 1_000_000
-LONGEST_NAME: Final = 52
-"""A Job's pods append ``-`` and an index; with ``-rN`` for the round 63 characters hold 52 of the campaign's name."""
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 class Metadata(Model):
     """Who the campaign is."""
 
-    model_config = Model.model_config | {"extra": "ignore"}
-    name: StrictStr = Field(
+    name: CampaignName = Field(
         description="Name of the campaign and of its study: at most 52 lower case letters, digits and dashes, beginning and "
         "ending with a letter or digit."
     )
     namespace: StrictStr | None = Field(None, description="Namespace of the object; counts on a cluster only.")
-    labels: dict[str, str] = Field(
-        {}, description="Kubernetes labels of the object; on this machine they change nothing."
-    )
-    annotations: dict[str, str] = Field(
+    labels: Labels = Field({}, description="Kubernetes labels of the object; on this machine they change nothing.")
+    annotations: Labels = Field(
         {}, description="Kubernetes annotations of the object; on this machine they change nothing."
     )
-
-    @field_validator("name")
-    @classmethod
-    def _check(cls, name: str) -> str:
-        if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            raise ValueError(
-                f"found {name!r}, expected at most {LONGEST_NAME} lower case letters, digits and dashes, "
-                "beginning and ending with a letter or digit"
-            )
-        return name
 
 
 class PoolSpec(Model):
     """What one node has to give."""
 
-    node_selector: dict[str, str] = Field(
+    node_selector: Labels = Field(
         {}, description="Labels of the nodes to use, for example {pool: cpu}; counts on a cluster only."
     )
-    cpu: float | None = Field(
+    cpu: Cpu | None = Field(
         None,
         description="CPU that one node has to give (allocatable, not printed on the box), in cores such as 4 or 126620m. "
         "Needed where an autoscaler starts at no node at all; default: what is found.",
     )
-    memory: StrictInt | None = Field(
+    memory: Memory | None = Field(
         None, description="Memory that one node has to give, for example 480Gi; default: what is found, else no limit."
     )
-    pods: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    pods: Count | None = Field(
         None, description="Workers that one node accepts at most, for example 110; default: no such limit."
     )
-    max_nodes: Annotated[StrictInt, Field(ge=1)] = Field(
-        1, description="How many such nodes the campaign may use at once."
-    )
+    max_nodes: Count = Field(1, description="How many such nodes the campaign may use at once.")
     vm_size: StrictStr | None = Field(
         None, description="Name of the machine type, for example Standard_D128as_v7; shown, never looked up."
     )
-    price_per_hour: Decimal | None = Field(
+    price_per_hour: Price | None = Field(
         None,
-        ge=0,
         description='Price of one node for one hour as a text such as "3.50"; plan, status and results show the cost from '
         "it. Default: no price, no cost.",
     )
-
-    @field_validator("cpu", mode="before")
-    @classmethod
-    def _cpu(cls, value: object) -> float | None:
-        return None if value is None else parse_cpu(value)
-
-    @field_validator("memory", mode="before")
-    @classmethod
-    def _memory(cls, value: object) -> int | None:
-        return None if value is None else parse_memory(value)
 
 
 class CheckpointSpec(Model):
     """When trials write what they need to go on."""
 
-    every: float = Field(
+    every: Duration = Field(
         60.0,
         description="Time between two checkpoints of a trial, for example 60s or 5m: the most that a killed worker loses.",
     )
-
-    @field_validator("every", mode="before")
-    @classmethod
-    def _every(cls, value: object) -> float:
-        return parse_duration(value)
 
 
 class FailurePolicy(Model):
     """What happens to attempts that end badly."""
 
-    retries: Annotated[StrictInt, Field(ge=0)] = Field(
+    retries: Natural = Field(
         2,
         description="Further attempts of a trial whose attempt was lost (killed, out of memory, evicted, timed out); each "
         "goes on from the checkpoint with the same parameters.",
@@ -121,7 +104,7 @@ class FailurePolicy(Model):
         description="Whether a slot whose trial raised an exception or returned no usable value is tried again, as a new "
         "trial; otherwise it is closed as failed at once.",
     )
-    max_failed_trials: Annotated[StrictInt, Field(ge=0)] | None = Field(
+    max_failed_trials: Natural | None = Field(
         None,
         description="End the campaign as Failed once more slots than this have failed. Default: no limit, but a campaign "
         "whose first 5 closed slots all failed ends.",
@@ -131,8 +114,7 @@ class FailurePolicy(Model):
 class Budget(Model):
     """The most the campaign may cost."""
 
-    amount: Decimal = Field(
-        gt=0,
+    amount: Amount = Field(
         description='The most that the campaign may cost, as a text such as "20" or "7.50". Reaching it suspends the '
         "campaign; raising it lets the campaign go on.",
     )
@@ -144,15 +126,15 @@ class Budget(Model):
 class CampaignSpec(Model):
     """What is searched, with what, on what."""
 
-    trials: Annotated[StrictInt, Field(ge=1, le=MOST_TRIALS)] = Field(
+    trials: Annotated[Count, Field(le=MOST_TRIALS)] = Field(
         description="How many trials are run: exactly this many, whatever crashes or restarts. May grow later, never shrink."
     )
-    threads: Annotated[StrictInt, Field(ge=1, le=MOST_THREADS)] | Literal["auto"] = Field(
+    threads: Threads = Field(
         "auto",
         description="Threads of each trial: at once the thread count of every maths library in it and its CPU request and "
         "limit (or, on this machine, its cores). auto takes the calibrated best, else 1. Cannot change later.",
     )
-    parallelism: Annotated[StrictInt, Field(ge=1)] | Literal["auto"] = Field(
+    parallelism: Parallelism = Field(
         "auto",
         description="Trials that run at the same time. auto is as many as fit the pool, never more than the trials. Fewer "
         "let tpe, cmaes, gp and nsga2 learn more often.",
@@ -179,57 +161,117 @@ class CampaignSpec(Model):
     suspend: StrictBool = Field(
         False, description="true stops all workers after a checkpoint and keeps everything; false goes on."
     )
-    active_deadline_seconds: Annotated[StrictInt, Field(ge=1)] | None = Field(
+    active_deadline_seconds: Count | None = Field(
         None,
         description="Seconds that the campaign may be active, suspended time not counted; then running trials are stopped "
         "and it ends. Default: no limit.",
     )
     budget: Budget | None = Field(
-        None, description="The most the campaign may cost; needs pool.pricePerHour. Default: no limit."
+        None,
+        description="The most the campaign may cost; kept where a price is known (pool.pricePerHour). Default: no limit.",
     )
-    ttl_seconds_after_finished: Annotated[StrictInt, Field(ge=0)] | None = Field(
+    ttl_seconds_after_finished: Natural | None = Field(
         None,
         description="Seconds after its end when the object is deleted; results stay in the ledger. Default: never. Counts on "
         "a cluster only.",
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> CampaignSpec:
-        several = len(self.objectives) > 1
-        metrics = [objective.metric for objective in self.objectives]
-        if len(set(metrics)) < len(metrics):
-            raise ValueError(f"objectives name a metric twice: {', '.join(metrics)}; rename one")
-        if several and any(objective.target is not None for objective in self.objectives):
-            raise ValueError("a target needs exactly one objective; remove the target or the other objectives")
-        if several and self.search.pruner.name != "none":
-            raise ValueError(f"the {self.search.pruner.name} pruner needs exactly one objective; set pruner.name: none")
-        if several and self.search.sampler.kind == "cmaes":
-            raise ValueError("cmaes needs exactly one objective; use nsga2 or tpe")
-        if self.search.sampler.kind == "grid" and self.trials > (points := self.search.grid_points()):
-            raise ValueError(
-                f"trials is {self.trials}, but the grid has {points} points; set trials: {points} or fewer"
-            )
-        if self.trial.workload is not None:
-            self._check_workload(self.trial.workload)
-        return self
+    def rules(self) -> tuple[Rule, ...]:
+        """What needs a single objective has one; the grid holds the trials; nothing contradicts threads."""
+        return (
+            self._metrics_once,
+            self._one_objective_for_target,
+            self._one_objective_for_pruner,
+            self._one_objective_for_cmaes,
+            self._grid_large_enough,
+            self._thread_contract,
+            self._workload_metrics,
+            self._workload_parameters,
+        )
 
-    def _check_workload(self, workload: Workload) -> None:
-        refuse_unknown([objective.metric for objective in self.objectives], WORKLOAD_METRICS, "metric of the workload")
-        fixed = workload.settings
-        for parameter in self.search.parameters:
-            refuse_unknown([parameter.name], tuple(WORKLOAD_PARAMETERS), "workload parameter")
-            if parameter.name in fixed:
-                raise ValueError(f"{parameter.name!r} is searched and fixed in workload.settings; remove one")
-            allowed = WORKLOAD_PARAMETERS[parameter.name]
-            if parameter.type == "categorical" and allowed.kind == "choice":
-                refuse_unknown(values_of(parameter), allowed.choices, f"{parameter.name} of the workload")
-            elif parameter.type == "categorical" or allowed.kind == "choice":
-                raise ValueError(f"{parameter.name!r} is of type {parameter.type}, expected {allowed.kind}")
-            elif not (allowed.low <= parameter.low and parameter.high <= allowed.high):
-                raise ValueError(
-                    f"{parameter.name!r} goes from {parameter.low} to {parameter.high}, "
-                    f"the workload allows {allowed.low} to {allowed.high}"
-                )
+    def _metrics_once(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for index, objective in enumerate(self.objectives):
+            if objective.metric in seen:
+                place = ("objectives", index, "metric")
+                yield place, f"found {objective.metric!r} twice, expected each metric once; rename one"
+            seen.add(objective.metric)
+
+    def _one_objective_for_target(self) -> Iterator[Finding]:
+        for index, objective in enumerate(self.objectives):
+            if objective.target is not None and len(self.objectives) > 1:
+                place = ("objectives", index, "target")
+                yield place, "needs exactly one objective; remove the target or the other objectives"
+
+    def _one_objective_for_pruner(self) -> Iterator[Finding]:
+        if len(self.objectives) > 1 and self.search.pruner.name != "none":
+            name = self.search.pruner.name
+            yield ("search", "pruner", "name"), f"found {name}, which needs exactly one objective; set it to none"
+
+    def _one_objective_for_cmaes(self) -> Iterator[Finding]:
+        if len(self.objectives) > 1 and self.search.sampler.kind == "cmaes":
+            yield ("search", "sampler", "name"), "found cmaes, which needs exactly one objective; use nsga2 or tpe"
+
+    def _grid_large_enough(self) -> Iterator[Finding]:
+        if self.search.sampler.kind != "grid":
+            return
+        # A wrong range or step is told by itself; without it the grid has no size.
+        if not all(_has_points(parameter) for parameter in self.search.parameters):
+            return
+        points, first = self.search.grid_points(), len(self.search.enqueue)
+        if self.trials > points + first:
+            enqueued = f" and {first} enqueued" if first else ""
+            yield (
+                ("trials",),
+                f"found {self.trials}, but the grid has {points} points{enqueued}; set {points + first} or fewer",
+            )
+
+    def _thread_contract(self) -> Iterator[Finding]:
+        threads = None if self.threads == "auto" else self.threads
+        for index, variable in enumerate(self.trial.env):
+            for refused in contradictions({variable.name: variable.value}, threads):
+                yield ("trial", "env", index), refused
+
+    def _workload_metrics(self) -> Iterator[Finding]:
+        if self.trial.workload is not None:
+            for index, objective in enumerate(self.objectives):
+                yield from not_among(objective.metric, WORKLOAD_METRICS, at=("objectives", index, "metric"))
+
+    def _workload_parameters(self) -> Iterator[Finding]:
+        if self.trial.workload is None:
+            return
+        for index, parameter in enumerate(self.search.parameters):
+            place = ("search", "parameters", index)
+            allowed = WORKLOAD_PARAMETERS.get(parameter.name)
+            if allowed is None:
+                yield from not_among(parameter.name, WORKLOAD_PARAMETERS, at=(*place, "name"))
+                continue
+            if parameter.name in self.trial.workload.settings:
+                yield (*place, "name"), f"found {parameter.name!r}, which workload.settings fixes; remove one of them"
+            yield from _within(parameter, allowed, place)
+
+
+def _has_points(parameter: Parameter) -> bool:
+    if parameter.type == "categorical":
+        return True
+    return parameter.low <= parameter.high and parameter.step is not None and parameter.step > 0
+
+
+def _within(parameter: Parameter, allowed: WorkloadParameter, place: Path) -> Iterator[Finding]:
+    """What the workload does not allow of a parameter that it has."""
+    if parameter.type == "categorical" and allowed.kind == "choice":
+        for index, choice in enumerate(parameter.choices):
+            yield from not_among(choice, allowed.choices, at=(*place, "choices", index))
+    elif parameter.type == "categorical" or allowed.kind == "choice":
+        kind = "categorical" if allowed.kind == "choice" else allowed.kind
+        yield (*place, "type"), f"found {parameter.type}, expected {kind}: that is what the workload takes"
+    elif allowed.kind == "int" and parameter.type == "float":
+        yield (*place, "type"), "found float, expected int: that is what the workload takes"
+    else:
+        for name, value in (("low", parameter.low), ("high", parameter.high)):
+            if not allowed.low <= value <= allowed.high:
+                bounds = f"{allowed.low:g} to {allowed.high:g}"
+                yield (*place, name), f"found {shown(value)}, the workload allows {bounds}"
 
 
 class SearchCampaign(Model):

@@ -6,26 +6,21 @@ entry point that names no function.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import Field, StrictStr
 
-from corebound.api.contract import contradictions
-from corebound.api.model import Model, refuse_unknown
-from corebound.api.quantities import parse_duration, parse_memory
+from corebound.api.model import Model, not_among, shown, unknown
 from corebound.api.template import PodTemplate
+from corebound.api.values import Choice, Count, Duration, Function, Memory, Options, VariableName
 from corebound.api.workload import WORKLOAD_PARAMETERS
 
-_FUNCTION: Final = re.compile(r"(?:[\w.]+|[^:]+\.py):[A-Za-z_]\w*")
-Count = Annotated[StrictInt, Field(ge=1)]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
+    from corebound.api.model import Finding, Rule
 
-def check_function(value: str) -> str:
-    """``package.module:name`` or ``file.py:name``. Raises ValueError."""
-    if not _FUNCTION.fullmatch(value):
-        raise ValueError(f"found {value!r}, expected package.module:function or file.py:function")
-    return value
+KINDS: Final = ("workload", "entrypoint", "command")
 
 
 class Workload(Model):
@@ -42,25 +37,38 @@ class Workload(Model):
     seeds: Count = Field(
         1, description="Independent runs of a trial, evaluated in one batch; its values are their averages."
     )
-    settings: dict[str, float | int | str] = Field(
+    settings: dict[str, Choice] = Field(
         {},
         description="Values of workload parameters that are not searched, for example {hidden: 12, survival: 0.3}; the rest "
         "keeps its default.",
     )
 
-    @field_validator("settings")
-    @classmethod
-    def _check(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        refuse_unknown(settings, tuple(WORKLOAD_PARAMETERS), "workload parameter")
-        return settings
+    def rules(self) -> tuple[Rule, ...]:
+        """Settings of the workload, each within its range."""
+        return self._known_settings, self._allowed_settings
+
+    def _known_settings(self) -> Iterator[Finding]:
+        yield from unknown(self.settings, WORKLOAD_PARAMETERS, what="workload parameter", at=("settings",))
+
+    def _allowed_settings(self) -> Iterator[Finding]:
+        for name, value in self.settings.items():
+            allowed = WORKLOAD_PARAMETERS.get(name)
+            if allowed is None:
+                continue
+            if allowed.kind == "choice":
+                yield from not_among(value, allowed.choices, at=("settings", name))
+                continue
+            kinds = int if allowed.kind == "int" else int | float
+            if isinstance(value, bool) or not isinstance(value, kinds) or not allowed.low <= value <= allowed.high:
+                number = "a whole number" if allowed.kind == "int" else "a number"
+                expected = f"expected {number} from {allowed.low:g} to {allowed.high:g}"
+                yield ("settings", name), f"found {shown(value)}, {expected}"
 
 
 class EnvVar(Model):
     """One variable of the trial's environment."""
 
-    name: Annotated[StrictStr, Field(min_length=1)] = Field(
-        description="Name of the environment variable, for example DATA_FOLDER."
-    )
+    name: VariableName = Field(description="Name of the environment variable, for example DATA_FOLDER.")
     value: StrictStr = Field("", description="Value of the variable, always a text: put numbers in quotes.")
 
 
@@ -70,7 +78,7 @@ class TrialSpec(Model):
     workload: Workload | None = Field(
         None, description="The built-in neuro-evolution; needs no code of yours. Instead of entrypoint or command."
     )
-    entrypoint: StrictStr | None = Field(
+    entrypoint: Function | None = Field(
         None,
         description="An ordinary Optuna objective in Python, package.module:function or file.py:function, searched from the "
         "file's folder. Instead of workload or command.",
@@ -80,10 +88,10 @@ class TrialSpec(Model):
         description="Any program with its arguments, run without a shell; {name} is replaced by that parameter, for example "
         '[python, train.py, --lr, "{lr}"]. Instead of workload or entrypoint.',
     )
-    arguments: dict[str, Any] = Field(
+    arguments: Options = Field(
         {}, description="Keyword arguments of the entrypoint beside the trial, for example {dataset: mnist}."
     )
-    callbacks: list[StrictStr] = Field(
+    callbacks: list[Function] = Field(
         [],
         description="Functions (package.module:function) with the signature of Optuna's callbacks, called after each closed "
         "trial by the worker that closed it.",
@@ -93,17 +101,17 @@ class TrialSpec(Model):
         description="Environment variables of the trial, here and on a cluster. Those that set thread counts or bind threads "
         "are refused: spec.threads does that.",
     )
-    memory: StrictInt = Field(
+    memory: Memory = Field(
         2**30,
         description="Memory of one worker, for example 512Mi or 4Gi (default 1Gi); one that takes more is ended with that "
         "reason.",
     )
-    timeout: float | None = Field(
+    timeout: Duration | None = Field(
         None,
         description="Longest wall-clock time of one attempt, for example 90m or 2h; beyond it the attempt is ended and "
         "counts as lost. Default: no limit.",
     )
-    stall_timeout: float | None = Field(
+    stall_timeout: Duration | None = Field(
         None,
         description="Longest time that an attempt may show no report, step, output or CPU use, for example 30m; then it is "
         "ended and counts as lost. Default: no limit.",
@@ -122,41 +130,30 @@ class TrialSpec(Model):
         "machine it changes nothing.",
     )
 
-    @field_validator("memory", mode="before")
-    @classmethod
-    def _memory(cls, value: object) -> int:
-        return parse_memory(value)
+    def rules(self) -> tuple[Rule, ...]:
+        """Exactly one kind of trial; arguments where something takes them; variables once and not our own."""
+        return self._one_kind, self._taken_arguments, self._variables_once, self._own_variables
 
-    @field_validator("timeout", "stall_timeout", mode="before")
-    @classmethod
-    def _duration(cls, value: object) -> float | None:
-        return None if value is None else parse_duration(value)
+    def _one_kind(self) -> Iterator[Finding]:
+        kinds = [name for name in KINDS if getattr(self, name) is not None]
+        if not kinds:
+            yield (), f"found none of {', '.join(KINDS)}, expected exactly one; add it"
+        for extra in kinds[1:]:
+            yield (extra,), f"found beside {kinds[0]}, expected exactly one of {', '.join(KINDS)}; remove the others"
 
-    @field_validator("entrypoint")
-    @classmethod
-    def _entrypoint(cls, value: str | None) -> str | None:
-        return value if value is None else check_function(value)
+    def _taken_arguments(self) -> Iterator[Finding]:
+        if self.arguments and self.entrypoint is None:
+            yield ("arguments",), "are keyword arguments of an entrypoint, and there is none here; remove them"
 
-    @field_validator("callbacks")
-    @classmethod
-    def _callbacks(cls, values: list[str]) -> list[str]:
-        return [check_function(value) for value in values]
+    def _variables_once(self) -> Iterator[Finding]:
+        seen: set[str] = set()
+        for index, variable in enumerate(self.env):
+            if variable.name in seen:
+                yield ("env", index, "name"), f"found {variable.name} twice, expected each variable once; remove one"
+            seen.add(variable.name)
 
-    @model_validator(mode="after")
-    def _check(self) -> TrialSpec:
-        kinds = [name for name in ("workload", "entrypoint", "command") if getattr(self, name) is not None]
-        if len(kinds) != 1:
-            raise ValueError(
-                f"found {' and '.join(kinds) or 'none'}, expected exactly one of workload, entrypoint, command"
-            )
-        if self.arguments and kinds != ["entrypoint"]:
-            raise ValueError("arguments are the keyword arguments of an entrypoint; there is none here, remove them")
-        names = [variable.name for variable in self.env]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"env names {name} twice; remove one")
-            if name.startswith("COREBOUND_"):
-                raise ValueError(f"env sets {name}, which Corebound itself sets; remove it")
-        if refused := contradictions({variable.name: variable.value for variable in self.env}, None):
-            raise ValueError("env breaks the thread contract: " + "; ".join(refused))
-        return self
+    def _own_variables(self) -> Iterator[Finding]:
+        for index, variable in enumerate(self.env):
+            # COREBOUND_THREADS is refused with the thread counts.
+            if variable.name.startswith("COREBOUND_") and variable.name != "COREBOUND_THREADS":
+                yield ("env", index, "name"), f"found {variable.name}, which Corebound itself sets; remove it"
