@@ -272,10 +272,10 @@ def test_finishing_skips_what_is_open_and_fails_what_runs(ledger: Ledger, storag
     trial = begin_trial(storage, record, claimed(ledger, record, worker(ledger, record)))
     ledger.campaigns.finish(record.campaign_id, Phase.FAILED, reason="DeadlineExceeded", message="too late")
     assert {row.state for row in ledger.slots.rows(record.campaign_id)} == {SlotState.SKIPPED}
-    storage.bind(None)
-    assert storage.get_trial(trial._trial_id).state.name == "FAIL"
     with pytest.raises(FencedError):
         trial.report(1.0, 1)
+    storage.bind(None)
+    assert storage.get_trial(trial._trial_id).state.name == "FAIL"
 
 
 def test_a_beat_renews_and_tells(ledger: Ledger) -> None:

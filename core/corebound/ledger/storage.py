@@ -82,6 +82,10 @@ class CampaignStorage(BaseStorage):
         carry_identity(backend.engine, self._identity)
         return backend
 
+    def __reduce__(self) -> Any:
+        """For objectives that hand their study to processes of their own: there it has a connection of its own."""
+        return _restored, (self._url, self._grace, self._identity.claim)
+
     def close(self) -> None:
         """Let go of the connection."""
         self.remove_session()
@@ -227,6 +231,7 @@ class CampaignStorage(BaseStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """As Optuna's, but that unfinished trials of others have no intermediate values."""
+        self.get_study_directions(study_id)
 
         def read() -> list[FrozenTrial]:
             with self._lock:
@@ -245,6 +250,8 @@ class CampaignStorage(BaseStorage):
         """As Optuna's; they never change."""
         if study_id not in self._directions:
             rows = self._execute(trial_sql.DIRECTIONS, study=study_id)
+            if not rows:
+                raise KeyError(f"there is no study with id {study_id}")
             self._directions[study_id] = [StudyDirection[name] for (name,) in rows]
         return self._directions[study_id]
 
@@ -266,12 +273,14 @@ class CampaignStorage(BaseStorage):
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """As Optuna's."""
+        self.get_study_directions(study_id)  # raises for a study that is not there
         return {
             key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_SYSTEM_ATTRIBUTES, study=study_id)
         }
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """As Optuna's."""
+        self.get_study_directions(study_id)
         return {key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_USER_ATTRIBUTES, study=study_id)}
 
     def _fresh(self, trial_id: int) -> FrozenTrial:
@@ -300,7 +309,6 @@ class CampaignStorage(BaseStorage):
 
     create_new_study = _delegated("create_new_study")
     create_new_trial = _delegated("create_new_trial")
-    delete_study = _delegated("delete_study")
     get_all_studies = _delegated("get_all_studies")
     get_trial_id_from_study_id_trial_number = _delegated("get_trial_id_from_study_id_trial_number")
     set_study_system_attr = _delegated("set_study_system_attr")
@@ -313,9 +321,6 @@ class CampaignStorage(BaseStorage):
         while True:
             try:
                 return call()
-            except UpdateFinishedTrialError as error:
-                # Only the ledger finishes a trial over the head of its worker: the campaign has ended meanwhile.
-                raise FencedError(str(error)) from None
             except (StorageInternalError, DBAPIError) as error:
                 cause = error if isinstance(error, DBAPIError) else error.__cause__
                 if not isinstance(cause, DBAPIError):
@@ -329,8 +334,21 @@ class CampaignStorage(BaseStorage):
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
 
+    def delete_study(self, study_id: int) -> None:
+        """As Optuna's."""
+        self._delegate("delete_study", study_id)
+        self._directions.pop(study_id, None)
+        self._caches.pop(study_id, None)
+        self._study_ids = {name: known for name, known in self._study_ids.items() if known != study_id}
+
     def _delegate(self, name: str, *arguments: Any, **named: Any) -> Any:
         return self.patiently(lambda: getattr(self._backend, name)(*arguments, **named))
+
+
+def _restored(url: str, grace: float, claim: SlotClaim | None) -> CampaignStorage:
+    storage = CampaignStorage(url, grace=grace)
+    storage.bind(claim)
+    return storage
 
 
 def _copied(trial: FrozenTrial) -> FrozenTrial:
