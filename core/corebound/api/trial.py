@@ -35,7 +35,7 @@ class Workload(Model):
     population: Count = Field(500, description="Networks in each generation of one seed.")
     generations: Count = Field(150, description="Generations at most; a trial that solves its task ends earlier.")
     seeds: Count = Field(
-        1, description="Independent runs of a trial, evaluated in one batch; its values are their averages."
+        1, description="Independent runs of each trial, evaluated in one batch; its values sum them up."
     )
     settings: dict[str, Choice] = Field(
         {},
@@ -98,8 +98,8 @@ class TrialSpec(Model):
     )
     env: list[EnvVar] = Field(
         [],
-        description="Environment variables of the trial, here and on a cluster. Those that set thread counts or bind threads "
-        "are refused: spec.threads does that.",
+        description="Environment variables of the trial, here and on a cluster. Those that contradict spec.threads or bind "
+        "threads to cores are refused.",
     )
     memory: Memory = Field(
         2**30,

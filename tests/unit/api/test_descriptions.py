@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from corebound.api.loading import load_campaign_text
 from corebound.api.spec import SearchCampaign
 
 if TYPE_CHECKING:
@@ -44,3 +48,15 @@ def test_each_field_is_described(place: str, description: str) -> None:
     assert len(description.split()) >= 3, place
     assert description.endswith("."), f"{place}: a description is a sentence"
     assert description[0].isupper() or description.startswith(("true", "auto")), place
+
+
+def test_the_document_says_the_same() -> None:
+    program = Path(__file__).parents[3] / "docs" / "campaign_fields.py"
+    done = subprocess.run([sys.executable, program, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_document_shows_a_campaign_that_loads() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "campaign.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert load_campaign_text(example, file="docs").spec.trials == 100
