@@ -1,35 +1,68 @@
-"""What all tests share: nothing is skipped silently. A test that needs what this machine lacks is listed by name."""
+"""What all tests share: nothing is skipped silently. A test that needs what this machine lacks is listed by name.
+
+What a test may need stands in ``.ci/needs.tsv``, which the set-up reads, too.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
+import functools
+import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-MISSING_STATUS = 3
-DID_NOT_RUN = pytest.StashKey[list[str]]()
-CGROUP_FOLDERS = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cgroup.subtree_control")
+MISSING_STATUS: Final = 3
+DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
+NEEDS_TABLE: Final = Path(__file__).parents[1] / ".ci" / "needs.tsv"
+NEEDED_BY_FIXTURES: Final = {"server": "user-namespaces", "home": "user-namespaces"}
+"""Both start the embedded PostgreSQL."""
 
 
+@functools.cache
+def checks() -> dict[str, str]:
+    """The shell command that shows whether each need is there."""
+    lines = [line for line in NEEDS_TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return {name: check for name, _, _, check, _ in (line.split("\t") for line in lines)}
+
+
+@functools.cache
 def is_there(what: str) -> bool:
-    if what == "writable-cgroups":
-        return any(os.access(Path(folder), os.W_OK) for folder in CGROUP_FOLDERS)
-    return shutil.which(what) is not None
+    if what not in checks():
+        raise pytest.UsageError(f"a test needs {what!r}, which {NEEDS_TABLE} does not list: {', '.join(checks())}")
+    return subprocess.run(["sh", "-c", checks()[what]], capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def needs(item: pytest.Item) -> list[str]:
+    """What ``item`` needs and is not there."""
+    marked = [str(mark.args[0]) for mark in item.iter_markers("needs")]
+    started = [NEEDED_BY_FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in NEEDED_BY_FIXTURES]
+    return sorted({need for need in (*marked, *started) if not is_there(need)})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    missing = [item for item in items if any(not is_there(mark.args[0]) for mark in item.iter_markers("needs"))]
-    config.stash[DID_NOT_RUN] = [item.nodeid for item in missing]
-    items[:] = [item for item in items if item not in missing]
+    missing = {item.nodeid: lacking for item in items if (lacking := needs(item))}
+    config.stash[DID_NOT_RUN] = missing
+    items[:] = [item for item in items if item.nodeid not in missing]
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    missing = config.stash.get(DID_NOT_RUN, {})
+    lacking = sorted({need for each in missing.values() for need in each})
+    return [f"not here: {', '.join(lacking)}; {len(missing)} tests cannot run (status 3)"] if missing else []
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if session.config.stash.get(DID_NOT_RUN, []) and exitstatus == 0:
+    # Status 5 is that of a run without any test: here they were all left out.
+    if session.config.stash.get(DID_NOT_RUN, {}) and exitstatus in (0, 5):
         session.exitstatus = MISSING_STATUS
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name in config.stash.get(DID_NOT_RUN, []):
-        terminalreporter.write_line(f"DID NOT RUN, something it needs is missing here: {name}")
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The very last lines: what did not run, and why."""
+    missing = config.stash.get(DID_NOT_RUN, {})
+    if not missing:
+        return
+    for name, lacking in missing.items():
+        print(f"DID NOT RUN, {' and '.join(lacking)} is missing here: {name}")
+    print(f"{len(missing)} tests did not run; without other failures that is status {MISSING_STATUS}")
