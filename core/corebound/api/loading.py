@@ -10,14 +10,28 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from corebound.api.errors import Problem, SpecError
-from corebound.api.model import Finding, MissingFieldError, Model, Path, nearest, shown
+from corebound.api.model import (
+    Finding,
+    MissingFieldError,
+    Model,
+    Path,
+    Unreadable,
+    either,
+    nearest,
+    nearest_name,
+    shown,
+    unquoted,
+)
 from corebound.api.reading import KEY, MOST_BYTES, Document, document_of, field_text, read_document
 from corebound.api.spec import SearchCampaign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SERVER_OWNED: Final = {
     "creationTimestamp",
@@ -92,9 +106,24 @@ def _validated(value: dict[str, Any]) -> tuple[SearchCampaign | None, list[Findi
     except ValidationError as error:
         details = error.errors(include_url=False)
         wrong = {_place(detail["loc"]) for detail in details}
-        findings = [(_place(detail["loc"]), _message(detail)) for detail in details]
+        findings = list(_findings(value, details))
         return None, [*findings, *_broken_rules(_sound_part(SearchCampaign, value, wrong, ()), ())]
     return campaign, _broken_rules(campaign, ())
+
+
+def _findings(value: dict[str, Any], details: list[Any]) -> Iterator[Finding]:
+    """What pydantic found, in our words; of a misspelt field not also that the right one is missing."""
+    names: dict[Path, list[str]] = {}
+    meant: set[Path] = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            place = _place(detail["loc"])
+            names[place] = _names_at(value, place[:-1])
+            meant.add((*place[:-1], str(nearest_name(place[-1], names[place]))))
+    for detail in details:
+        place = _place(detail["loc"])
+        if detail["type"] != "missing" or place not in meant:
+            yield place, _message(detail, names.get(place, []))
 
 
 def _sound_part(model: type[Model], value: dict[str, Any], wrong: set[Path], path: Path) -> Model:
@@ -124,7 +153,7 @@ def _sound_value(annotation: Any, value: Any, wrong: set[Path], path: Path) -> A
     if isinstance(value, dict):
         return _sound_part(_model_of(models, value), value, wrong, path)
     return [
-        _sound_part(_model_of(models, item), item, wrong, (*path, index)) if isinstance(item, dict) else Model()
+        _sound_part(_model_of(models, item), item, wrong, (*path, index)) if isinstance(item, dict) else Unreadable()
         for index, item in enumerate(value)
     ]
 
@@ -147,7 +176,7 @@ def _model_of(models: list[type[Model]], value: dict[str, Any]) -> type[Model]:
     for model in models:
         if value.get("type") in getattr(model.model_fields["type"].annotation, "__args__", ()):
             return model
-    return Model
+    return Unreadable
 
 
 def _broken_rules(model: Model, path: Path) -> list[Finding]:
@@ -200,24 +229,29 @@ def _with_spelling(message: str, written: str) -> str:
     return f"{found[0]} (written {spelling}){message[found.end() :]}"
 
 
-def _message(detail: Any) -> str:
-    """What pydantic found, in our words."""
+def _message(detail: Any, allowed: list[str]) -> str:
+    """What pydantic found, in our words; ``allowed`` are the names at its place."""
     kind, found, context, place = detail["type"], detail["input"], detail.get("ctx", {}), _place(detail["loc"])
     if kind == "missing":
         return "is missing; add it"
     if kind == "extra_forbidden":
-        allowed = _fields_at(place[:-1])
         return f"is no field{nearest(place[-1], allowed)} (allowed: {', '.join(allowed)})"
     if kind == "value_error":
         return str(context["error"])
+    if kind == "union_tag_not_found":
+        return "found no type, expected type: float, int or categorical"
     if kind in ("literal_error", "union_tag_invalid"):
         names = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
-        value = context.get("tag", found)
-        subject = "type " if kind == "union_tag_invalid" else ""
-        return f"found {subject}{shown(value)}, expected {_either(names)}{nearest(value, names)}"
+        is_type = kind == "union_tag_invalid"
+        value, subject = (found.get("type"), "type ") if is_type else (found, "")
+        hint = nearest(value, names) if len(names) > 1 else ""
+        return f"found {subject}{shown(value)}, expected {either(names)}{hint}"
     if kind in _BOUNDS:
         return f"found {shown(found)}, expected {_BOUNDS[kind].format(**context)}"
-    return f"found {shown(found)}, expected {_EXPECTED[kind]}"
+    hint = unquoted(found) if kind == "int_type" else ""
+    if kind == "int_type" and str(place[-1]).endswith("Seconds"):
+        hint = " of seconds"
+    return f"found {shown(found)}, expected {_EXPECTED[kind]}{hint}"
 
 
 _BOUNDS: Final = {
@@ -234,24 +268,18 @@ _EXPECTED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "too_short": "at least one entry",
-    "union_tag_not_found": "a mapping with type: float, int or categorical",
 }
 
 
-def _either(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _fields_at(path: Path) -> list[str]:
-    """The names allowed in the mapping at ``path``, found by walking the models."""
+def _names_at(value: dict[str, Any], path: Path) -> list[str]:
+    """The names allowed in the mapping at ``path``, found by walking the models along the value."""
     models: list[type[Model]] = [SearchCampaign]
-    for part in path:
-        if isinstance(part, str):
-            models = [
-                inner
-                for model in models
-                for name, field in model.model_fields.items()
-                if (field.alias or name) == part
-                for inner in _models_in(field.annotation)
-            ]
-    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+    part: Any = value
+    for step in path:
+        part = part[step]
+        if isinstance(step, str):
+            fields = [field for name, field in models[0].model_fields.items() if (field.alias or name) == step]
+            models = _models_in(fields[0].annotation)
+        if isinstance(part, dict):
+            models = [_model_of(models, part)]
+    return sorted(field.alias or name for name, field in models[0].model_fields.items())

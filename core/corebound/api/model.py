@@ -8,8 +8,9 @@ that needs a missing field has nothing to say.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -43,6 +44,18 @@ class Model(BaseModel):
             return super().__getattr__(name)
 
 
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+class Unreadable(Model):
+    """Stands for a part of which nothing can be read; each rule that looks at it is left out."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise MissingFieldError(name)
+
+
 def shown(value: object) -> str:
     """A value as a user wrote it in YAML, short."""
     if value is None or isinstance(value, bool):
@@ -55,11 +68,32 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
 
 
+def nearest_name(name: object, allowed: Iterable[str]) -> str | None:
+    """The one of ``allowed`` that ``name`` may be a slip of."""
+    by_lower = {each.lower(): each for each in allowed}
+    wanted = str(name).lower()
+    near = difflib.get_close_matches(wanted, by_lower, n=3)
+    # Exchanged letters are the commonest slip: lgo is log rather than low.
+    near.sort(key=lambda each: sorted(each) != sorted(wanted))
+    return by_lower[near[0]] if near else None
+
+
 def nearest(name: object, allowed: Iterable[str]) -> str:
     """``; did you mean 'trials'?`` where one of ``allowed`` is close to ``name``, else nothing."""
-    by_lower = {each.lower(): each for each in allowed}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+    near = nearest_name(name, allowed)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def unquoted(value: object) -> str:
+    """A hint where ``value`` is a number but for its quotes."""
+    return " (without quotes)" if isinstance(value, str) and re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", value) else ""
+
+
+def sound(models: Iterable[AnyModel], *names: str) -> Iterator[tuple[int, AnyModel]]:
+    """Each of ``models`` that has these fields, with its index; the others are told by themselves."""
+    for index, model in enumerate(models):
+        if all(name in model.__dict__ for name in names):
+            yield index, model
 
 
 def unknown(found: Iterable[Any], allowed: Iterable[str], *, what: str, at: Path = ()) -> Iterator[Finding]:
@@ -74,4 +108,9 @@ def not_among(value: object, allowed: Iterable[str], *, at: Path) -> Iterator[Fi
     """A finding at ``at`` unless ``value`` is one of ``allowed``."""
     names = list(allowed)
     if value not in names:
-        yield at, f"found {shown(value)}, expected {' or '.join(names)}{nearest(value, names)}"
+        yield at, f"found {shown(value)}, expected {either(names)}{nearest(value, names) if len(names) > 1 else ''}"
+
+
+def either(names: list[str]) -> str:
+    """``tpe, random or grid``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

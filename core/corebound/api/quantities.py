@@ -71,12 +71,11 @@ def parse_cpu(value: object) -> float:
 
 def parse_money(value: object) -> Decimal:
     """``"3.50"`` or a number, as an exact amount >= 0. Raises ValueError."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = format(Decimal(repr(value)), "f")
-    if isinstance(value, Decimal):
-        value = format(value, "f")
-    if isinstance(value, str) and _MONEY.fullmatch(value):
-        return Decimal(value)
+    text = value if isinstance(value, str) else ""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        text = format(Decimal(str(value)), "f")
+    if _MONEY.fullmatch(text):
+        return Decimal(text)
     raise ValueError(f'found {shown(value)}, expected an amount such as "3.50"')
 
 

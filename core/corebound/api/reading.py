@@ -39,6 +39,7 @@ _HINTS: Final = {
     "mapping values are not allowed": "; put a text that holds a colon and a space in quotes",
     "did not find expected key": "; are the lines above indented alike, and brackets and quotes closed?",
     "did not find expected ',' or": "; is a bracket or a comma missing?",
+    "unexpected ':'": "; is the space or the value after it missing?",
     "cannot start any token": "; put a text that begins so in quotes",
     "control characters are not allowed": "; remove them, or write them as an escape in double quotes",
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, overload
 
 from pydantic import Field, StrictBool, StrictInt
 
-from corebound.api.model import Model, shown, unknown
+from corebound.api.model import Model, shown, sound, unknown
 from corebound.api.values import Choice, Function, Name, Number, Options
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Search(Model):
 
     def _names_once(self) -> Iterator[Finding]:
         seen: set[str] = set()
-        for index, parameter in enumerate(self.parameters):
+        for index, parameter in sound(self.parameters, "name"):
             if parameter.name in seen:
                 place = ("parameters", index, "name")
                 yield place, f"found parameter {parameter.name!r} more than once, expected each name once; rename one"
@@ -268,7 +268,7 @@ class Search(Model):
     def _searchable(self) -> Iterator[Finding]:
         if self.sampler.kind != "cmaes":
             return
-        for index, parameter in enumerate(self.parameters):
+        for index, parameter in sound(self.parameters, "type"):
             if parameter.type == "categorical":
                 place = ("parameters", index, "type")
                 yield place, "found categorical, which cmaes cannot search; use the tpe sampler, or numbers only"
@@ -276,7 +276,7 @@ class Search(Model):
     def _finite(self) -> Iterator[Finding]:
         if self.sampler.kind != "grid":
             return
-        for index, parameter in enumerate(self.parameters):
+        for index, parameter in sound(self.parameters, "name", "type"):
             if parameter.type == "float" and parameter.step is None:
                 place = ("parameters", index, "step")
                 yield place, f"is missing; grid needs a finite number of values: give {parameter.name!r} a step"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, StrictBool, StrictStr
 
 from corebound.api.contract import contradictions
-from corebound.api.model import Model, not_among, shown
+from corebound.api.model import Model, not_among, shown, sound
 from corebound.api.search import Objective, Search
 from corebound.api.trial import TrialSpec
 from corebound.api.values import (
@@ -191,14 +191,14 @@ class CampaignSpec(Model):
 
     def _metrics_once(self) -> Iterator[Finding]:
         seen: set[str] = set()
-        for index, objective in enumerate(self.objectives):
+        for index, objective in sound(self.objectives, "metric"):
             if objective.metric in seen:
                 place = ("objectives", index, "metric")
                 yield place, f"found {objective.metric!r} twice, expected each metric once; rename one"
             seen.add(objective.metric)
 
     def _one_objective_for_target(self) -> Iterator[Finding]:
-        for index, objective in enumerate(self.objectives):
+        for index, objective in sound(self.objectives, "target"):
             if objective.target is not None and len(self.objectives) > 1:
                 place = ("objectives", index, "target")
                 yield place, "needs exactly one objective; remove the target or the other objectives"
@@ -228,19 +228,19 @@ class CampaignSpec(Model):
 
     def _thread_contract(self) -> Iterator[Finding]:
         threads = None if self.threads == "auto" else self.threads
-        for index, variable in enumerate(self.trial.env):
+        for index, variable in sound(self.trial.env, "name", "value"):
             for refused in contradictions({variable.name: variable.value}, threads):
                 yield ("trial", "env", index), refused
 
     def _workload_metrics(self) -> Iterator[Finding]:
         if self.trial.workload is not None:
-            for index, objective in enumerate(self.objectives):
+            for index, objective in sound(self.objectives, "metric"):
                 yield from not_among(objective.metric, WORKLOAD_METRICS, at=("objectives", index, "metric"))
 
     def _workload_parameters(self) -> Iterator[Finding]:
         if self.trial.workload is None:
             return
-        for index, parameter in enumerate(self.search.parameters):
+        for index, parameter in sound(self.search.parameters, "name"):
             place = ("search", "parameters", index)
             allowed = WORKLOAD_PARAMETERS.get(parameter.name)
             if allowed is None:

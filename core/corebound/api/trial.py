@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, StrictStr
 
-from corebound.api.model import Model, not_among, shown, unknown
+from corebound.api.model import Model, not_among, shown, sound, unknown
 from corebound.api.template import PodTemplate
 from corebound.api.values import Choice, Count, Duration, Function, Memory, Options, VariableName
 from corebound.api.workload import WORKLOAD_PARAMETERS
@@ -147,13 +147,13 @@ class TrialSpec(Model):
 
     def _variables_once(self) -> Iterator[Finding]:
         seen: set[str] = set()
-        for index, variable in enumerate(self.env):
+        for index, variable in sound(self.env, "name"):
             if variable.name in seen:
                 yield ("env", index, "name"), f"found {variable.name} twice, expected each variable once; remove one"
             seen.add(variable.name)
 
     def _own_variables(self) -> Iterator[Finding]:
-        for index, variable in enumerate(self.env):
+        for index, variable in sound(self.env, "name"):
             # COREBOUND_THREADS is refused with the thread counts.
             if variable.name.startswith("COREBOUND_") and variable.name != "COREBOUND_THREADS":
                 yield ("env", index, "name"), f"found {variable.name}, which Corebound itself sets; remove it"

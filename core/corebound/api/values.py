@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
-from corebound.api.model import shown
+from corebound.api.model import shown, unquoted
 from corebound.api.quantities import parse_cpu, parse_duration, parse_memory, parse_money, parse_money_above_zero
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def check_variable(value: object) -> object:
 def check_number(value: object) -> object:
     """A number that is no boolean. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"found {shown(value)}, expected a number")
+        raise ValueError(f"found {shown(value)}, expected a number{unquoted(value)}")
     return value
 
 
@@ -92,7 +92,7 @@ def check_auto_or_whole(most: int | None) -> Callable[[object], object]:
     def check(value: object) -> object:
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         if value != "auto" and not (whole and (most is None or int(str(value)) <= most)):
-            raise ValueError(f"found {shown(value)}, expected {expected}")
+            raise ValueError(f"found {shown(value)}, expected {expected}{unquoted(value)}")
         return value
 
     return check
