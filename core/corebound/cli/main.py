@@ -73,26 +73,41 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
     try:
+        sys.exit(_run())
+    finally:
+        _let_go_of_output()
+
+
+def _run() -> int:
+    """The exit status."""
+    try:
         # Outside standalone mode click returns the status that a command asked for.
-        sys.exit(corebound(standalone_mode=False) or 0)
+        return int(corebound(standalone_mode=False) or 0)
     except click.exceptions.Abort:
-        sys.exit(128 + signal.SIGINT)
+        return 128 + signal.SIGINT
     except click.ClickException as error:
-        _fail(error.format_message(), kind="UsageError", status=error.exit_code, hint=_hint(error))
+        return _failed(error.format_message(), kind="UsageError", status=error.exit_code, hint=_hint(error))
     except BrokenPipeError:
-        # Python would complain once more when it flushes the pipe at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except OSError as error:
         if error.filename is not None:
             raise
-        _fail(f"the output cannot be written: {error.strerror}", kind="OSError", status=1)
+        return _failed(f"the output cannot be written: {error.strerror}", kind="OSError", status=1)
     except Exception as error:
         from corebound.api.errors import CoreboundError
 
         if not isinstance(error, CoreboundError):
             raise
-        _fail(str(error), kind=type(error).__name__, status=error.exit_code, problems=_problems(error))
+        return _failed(str(error), kind=type(error).__name__, status=error.exit_code, problems=_problems(error))
+
+
+def _let_go_of_output() -> None:
+    """What cannot be written (a closed pipe or terminal, a full disk) Python would try again at its end, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _leave(number: int, _: object) -> NoReturn:
@@ -100,8 +115,8 @@ def _leave(number: int, _: object) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _fail(text: str, *, kind: str, status: int, hint: str = "", problems: list[Any] | None = None) -> NoReturn:
-    """The one place where errors are printed."""
+def _failed(text: str, *, kind: str, status: int, hint: str = "", problems: list[Any] | None = None) -> int:
+    """The one place where errors are printed; returns the exit status."""
     # Errors may come before options are read, so the word itself is looked for; no option takes it as its value.
     if "--json" in sys.argv[1:]:
         found = {"error": text, "kind": kind, "exit_code": status} | ({"problems": problems} if problems else {})
@@ -109,7 +124,7 @@ def _fail(text: str, *, kind: str, status: int, hint: str = "", problems: list[A
             click.echo(json.dumps(found))
     with contextlib.suppress(OSError):
         click.echo(f"error: {text}{hint}", err=True)
-    sys.exit(status)
+    return status
 
 
 def _hint(error: click.ClickException) -> str:

@@ -83,37 +83,43 @@ def slot_lines(rows: Sequence[SlotRow], now: datetime, *, most: int | None = Non
 
 
 def screen_lines(views: Sequence[CampaignView], *, width: int, height: int) -> list[str]:
-    """All campaigns on a screen: those at work first, with their slots; what does not fit is counted."""
-    ordered = sorted(views, key=lambda view: (view.is_over, -view.summary.campaign.campaign_id))
-    statuses = [
-        textwrap.wrap(status_line(view), width, subsequent_indent="    ", break_on_hyphens=False) for view in ordered
-    ]
-    fitting = _fitting([len(status) for status in statuses], height)
-    room = height - sum(map(len, statuses[:fitting])) - (fitting < len(statuses))
-    at_work = [view for view in ordered[:fitting] if view.running]
+    """All campaigns on a screen, the newest first: those at work with their slots, then those that are over.
+
+    What does not fit is counted.
+    """
+    newest_first = sorted(views, key=lambda view: -view.summary.campaign.campaign_id)
+    at_work = [view for view in newest_first if not view.is_over]
+    over = [view for view in newest_first if view.is_over]
+    room = height - bool(over)
+    statuses = _fitting([_wrapped(view, width) for view in at_work], room)
+    room -= sum(map(len, statuses))
     lines: list[str] = []
-    for view, status in zip(ordered[:fitting], statuses, strict=False):
+    for place, status in enumerate(statuses):
         lines += status
-        if view in at_work:
-            share = room // (len(at_work) - at_work.index(view))
+        if place < len(at_work) and at_work[place].running:
+            view, share = at_work[place], room // (len(statuses) - place)
             block = _slot_block(view.running, view.summary.now, width=width, height=share)
             room -= len(block)
             lines += block
-    if fitting < len(statuses):
-        lines.append(f"... and {len(statuses) - fitting} more campaigns")
+    for status in _fitting([_wrapped(view, width) for view in over], height - len(lines)):
+        lines += status
     return [line[:width] for line in lines[:height]]
 
 
-def _fitting(heights: Sequence[int], height: int) -> int:
-    """How many blocks of these heights fit, with a line to spare for the count of the others."""
-    if sum(heights) <= height:
-        return len(heights)
-    used = 0
-    for count, each in enumerate(heights):
-        used += each
-        if used > height - 1:
-            return max(1, count)
-    return len(heights)
+def _wrapped(view: CampaignView, width: int) -> list[str]:
+    return textwrap.wrap(status_line(view), width, subsequent_indent="    "[: width - 1], break_on_hyphens=False)
+
+
+def _fitting(blocks: Sequence[list[str]], height: int) -> list[list[str]]:
+    """The blocks that fit; in the place of those that do not, how many they are."""
+    if sum(map(len, blocks)) <= height:
+        return list(blocks)
+    fitting: list[list[str]] = []
+    for block in blocks:
+        if sum(map(len, fitting)) + len(block) > height - 1:
+            break
+        fitting.append(block)
+    return [*fitting, [f"... and {len(blocks) - len(fitting)} more campaigns"]]
 
 
 def _slot_block(rows: Sequence[SlotRow], now: datetime, *, width: int, height: int) -> list[str]:
