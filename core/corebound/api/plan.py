@@ -46,8 +46,20 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Experience:
+    """What earlier runs of the same campaign have shown."""
+
+    closed: int = 0
+    """Slots that are done with."""
+    finished: int = 0
+    """How many of them tell how long a trial takes."""
+    trial_seconds: float | None = None
+    """Mean wall time of those."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundsOption:
-    """The same campaign with fewer workers, so that the sampler learns more often."""
+    """The same campaign with other workers, so that the sampler learns more or less often."""
 
     rounds: float
     """Adaptive rounds: trials divided by workers."""
@@ -55,6 +67,8 @@ class RoundsOption:
     waves: int
     seconds: float | None
     cost: Decimal | None
+    fits: bool
+    """Whether the pool holds so many workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +80,7 @@ class Plan:
     workers: int
     """At once, on all nodes together."""
     waves: int
-    """How often every worker takes a trial: trials / workers, rounded up."""
+    """How often every worker takes one of the trials that are left: trials / workers, rounded up."""
     rounds: float | None
     """Adaptive rounds of a model-based sampler; None where samples do not depend on results."""
     pool: Pool
@@ -75,7 +89,7 @@ class Plan:
     reasons: tuple[Reason, ...]
     warnings: tuple[str, ...]
     options: tuple[RoundsOption, ...]
-    """Fewer workers and more adaptive rounds; empty where there is nothing to gain."""
+    """What 5 and 10 adaptive rounds would take; empty where samples do not depend on results."""
     trial_seconds: float | None
     seconds: float | None
     """Expected time from the first claim to the last close."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from corebound.api.plan import DEFAULT_CURRENCY
+from corebound.api.plan import DEFAULT_CURRENCY, Experience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -261,6 +261,12 @@ class LedgerSummary:
     def done(self) -> int:
         """Closed slots."""
         return sum(count for state, count in self.counts.items() if state.is_closed)
+
+    @property
+    def experience(self) -> Experience:
+        """What a plan for the rest of the campaign can go by."""
+        finished = sum(self.counts.get(state, 0) for state in (SlotState.SUCCEEDED, SlotState.PRUNED))
+        return Experience(closed=self.done, finished=finished, trial_seconds=self.mean_trial_seconds)
 
     @property
     def active_seconds(self) -> float:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from corebound.cli.options import Reply, epilog, reply_options
+from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from corebound.api.plan import Pool
-    from corebound.api.spec import CampaignSpec
+    from corebound.api.plan import Experience, Pool
+    from corebound.api.spec import CampaignSpec, SearchCampaign
 
 
 @click.command(
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--trial-seconds", type=float, help="How long one trial takes; gives the expected time and cost.")
 @click.option("--here", is_flag=True, help="Plan for this machine even if the campaign describes a pool.")
 @reply_options
+@storage_option
 def plan(
     *,
     file: Path,
@@ -57,12 +58,13 @@ def plan(
     trial_seconds: float | None,
     here: bool,
     reply: Reply,
+    storage: str | None,
 ) -> None:
     """Show threads, workers, waves, time and cost of a campaign, with the reason for each, and start nothing.
 
     Plans for the pool given by flags, else for the pool in the campaign (spec.pool.cpu), else for this machine as far
-    as this process may use it: the smaller of its affinity and its CPU quota.
-    With --quiet it is one line.
+    as this process may use it: the smaller of its affinity and its CPU quota. Of a campaign that was run before, what
+    is left is planned, and its finished trials tell how long one takes. With --quiet it is one line.
     """
     from corebound.api.loading import load_campaign
     from corebound.planning.planner import make_plan
@@ -81,9 +83,36 @@ def plan(
         pool = _flag_pool(cores, allocatable, memory, pods, nodes, money)
     else:
         pool = _own_pool(campaign.spec, money, here=here)
-    planned = make_plan(campaign, pool, trial_seconds=trial_seconds)
+    experience = _experience(campaign, storage, reply)
+    planned = make_plan(campaign, pool, trial_seconds=trial_seconds, experience=experience)
     name = campaign.metadata.name
     reply.outcome(plan_mapping(planned, name=name), plan_lines(planned, name=name), short=[plan_headline(planned)])
+
+
+def _experience(campaign: SearchCampaign, storage: str | None, reply: Reply) -> Experience:
+    """What the ledger knows of earlier runs; nothing where there is none, or where it is another search."""
+    from corebound.api.errors import StorageError, UnknownCampaignError
+    from corebound.api.immutability import immutable_changes
+    from corebound.api.loading import campaign_from_mapping
+    from corebound.api.plan import Experience
+
+    name = campaign.metadata.name
+    try:
+        with opened_ledger(storage, application="corebound-plan") as ledger:
+            found = ledger.campaigns.find(name)
+            if found is None:
+                return Experience()
+            if changes := immutable_changes(campaign_from_mapping(found.specification), campaign):
+                reply.note(f"{name} was run with other settings ({', '.join(changes)}): its times are not used")
+                return Experience()
+            return ledger.summaries.of(found, maximize=found.maximize).experience
+    except UnknownCampaignError:
+        return Experience()
+    except StorageError as error:
+        if storage:
+            raise
+        reply.note(f"planned without the times of earlier runs: {error}")
+        return Experience()
 
 
 def _refuse_contradictions(

@@ -12,7 +12,7 @@ from corebound.cli.options import Reply, epilog, opened_storage, reply_options, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corebound.api.plan import Plan
+    from corebound.api.plan import Experience, Plan
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import SearchCampaign
     from corebound.ledger.ledger import Ledger
@@ -88,6 +88,7 @@ def run(
             ledger.campaigns.supervise(campaign.metadata.name),
         ):
             record, news = _record(ledger, campaign, fresh=fresh)
+            plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
 
             def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
                 from corebound.local.machine import core_sets, this_machine
@@ -249,15 +250,18 @@ def _leave_suspended(campaign: SearchCampaign, reply: Reply) -> None:
     raise click.exceptions.Exit(SUSPENDED_STATUS)
 
 
-def _plan(campaign: SearchCampaign, cores: int | None) -> Plan:
+def _plan(campaign: SearchCampaign, cores: int | None, experience: Experience | None = None) -> Plan:
+    from corebound.api.plan import Experience
     from corebound.local.machine import this_machine
     from corebound.planning.planner import make_plan
     from corebound.planning.pools import campaign_currency, described_pool, machine_pool
 
     price = campaign.spec.pool.price_per_hour if campaign.spec.pool else None
     currency = campaign_currency(campaign.spec)
+    known = experience or Experience()
     if cores is not None:
-        return make_plan(campaign, described_pool(cores=cores, price_per_hour=price, currency=currency))
+        pool = described_pool(cores=cores, price_per_hour=price, currency=currency)
+        return make_plan(campaign, pool, experience=known)
     machine = this_machine()
     pool = machine_pool(
         core_ids=machine.core_ids,
@@ -266,7 +270,7 @@ def _plan(campaign: SearchCampaign, cores: int | None) -> Plan:
         price_per_hour=price,
         currency=currency,
     )
-    return make_plan(campaign, pool)
+    return make_plan(campaign, pool, experience=known)
 
 
 def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[CampaignRecord, list[str]]:

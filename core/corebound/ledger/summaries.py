@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 _COUNTS: Final = text("""
     SELECT s.state, count(*) AS count,
            count(*) FILTER (WHERE s.state = 'open' OR l.expires_at < clock_timestamp()) AS claimable,
-           min(s.started_at) AS first_claim, max(s.finished_at) AS last_close,
-           -- A trial that was stopped and carried on later did not run all the time between.
-           avg(CASE WHEN s.starts = 1 THEN extract(epoch FROM s.finished_at - s.started_at)
-                    ELSE s.cpu_seconds / coalesce(c.threads, 1) END)
-               FILTER (WHERE s.state IN ('succeeded', 'pruned')) AS seconds
-    FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
-    LEFT JOIN corebound_leases l USING (campaign_id, slot)
+           min(s.started_at) AS first_claim, max(s.finished_at) AS last_close
+    FROM corebound_slots s LEFT JOIN corebound_leases l USING (campaign_id, slot)
     WHERE s.campaign_id = :campaign GROUP BY s.state
+""")
+# A trial that was stopped and carried on later did not run all the time between: it counts only where there is no other.
+_MEAN_SECONDS: Final = text("""
+    SELECT coalesce(avg(extract(epoch FROM s.finished_at - s.started_at)) FILTER (WHERE s.starts = 1),
+                    avg(s.cpu_seconds / coalesce(c.threads, 1)))::float
+    FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
+    WHERE s.campaign_id = :campaign AND s.state IN ('succeeded', 'pruned')
 """)
 _WORKERS: Final = text("""
     SELECT count(*) FILTER (WHERE ended_at IS NULL), coalesce(sum((telemetry->>'cpu_seconds')::float), 0),
@@ -68,7 +70,6 @@ class Summaries:
             first_closed = connection.execute(_FIRST_CLOSED, values).scalars().all()
             counts = {SlotState(group["state"]): group["count"] for group in groups}
             one = len(maximize) == 1
-            finished = [group for group in groups if group["seconds"] is not None]
             return LedgerSummary(
                 campaign=campaign,
                 now=now,
@@ -80,12 +81,7 @@ class Summaries:
                 cpu_seconds=cpu,
                 worker_seconds=reserved,
                 throttled_seconds=throttled,
-                mean_trial_seconds=(
-                    float(sum(group["seconds"] * group["count"] for group in finished))
-                    / sum(group["count"] for group in finished)
-                    if finished
-                    else None
-                ),
+                mean_trial_seconds=connection.execute(_MEAN_SECONDS, values).scalar(),
                 first_claim_at=min((g["first_claim"] for g in groups if g["first_claim"]), default=None),
                 last_close_at=max((g["last_close"] for g in groups if g["last_close"]), default=None),
                 failed_first=len(first_closed) >= min(5, campaign.trials)

@@ -47,13 +47,13 @@ def _few_rounds(figures: Figures, *, workers: int, rounds: float | None) -> str 
 def _idle_for_want_of_trials(figures: Figures, *, workers: int) -> str | None:
     """More threads could use cores that have no trial to run."""
     spec, pool = figures.spec, figures.pool
-    if workers != spec.trials or spec.trials >= figures.places:
+    if workers != figures.trials or figures.trials >= figures.places:
         return None
     wider = max(
         (
             threads
             for threads in range(figures.threads, whole_cores(pool.cores) + 1)
-            if places(pool, threads=threads, memory_bytes=spec.trial.memory) >= spec.trials
+            if places(pool, threads=threads, memory_bytes=spec.trial.memory) >= figures.trials
         ),
         default=figures.threads,
     )
@@ -61,7 +61,7 @@ def _idle_for_want_of_trials(figures: Figures, *, workers: int) -> str | None:
         return None
     idle = pool.nodes * pool.cores - workers * figures.threads
     return (
-        f"{count_text(spec.trials, 'trial')} x {count_text(figures.threads, 'thread')} leave {number_text(idle)} of "
+        f"{count_text(figures.trials, 'trial')} x {count_text(figures.threads, 'thread')} leave {number_text(idle)} of "
         f"{number_text(pool.nodes * pool.cores)} cores idle: up to threads: {wider} would fit at once, and is faster "
         f"if a trial scales that far"
     )

@@ -32,6 +32,11 @@ def is_model_based(spec: CampaignSpec) -> bool:
     return sampler.entrypoint is not None or sampler.name not in SAMPLERS_WITHOUT_MODEL
 
 
+def trials_left(spec: CampaignSpec, closed: int) -> int:
+    """What a carried-on campaign has still to run; a finished one is planned as if it began again."""
+    return spec.trials - closed if closed < spec.trials else spec.trials
+
+
 def sampler_name(spec: CampaignSpec) -> str:
     """How a message calls the campaign's sampler."""
     sampler = spec.search.sampler
@@ -46,6 +51,12 @@ class Figures:
     pool: Pool
     threads: int
     trial_seconds: float | None
+    closed: int = 0
+
+    @property
+    def trials(self) -> int:
+        """The trials that are left to run."""
+        return trials_left(self.spec, self.closed)
 
     @property
     def places(self) -> int:
@@ -60,7 +71,7 @@ class Figures:
         """From the first claim to the last close; None while a trial's time is not known."""
         if self.trial_seconds is None:
             return None
-        return makespan_seconds(trials=self.spec.trials, workers=workers, trial_seconds=self.trial_seconds)
+        return makespan_seconds(trials=self.trials, workers=workers, trial_seconds=self.trial_seconds)
 
     def cost(self, workers: int) -> Decimal | None:
         """Price of the occupied nodes for that time; None while time or price is not known."""
@@ -70,7 +81,7 @@ class Figures:
         return node_cost(nodes=self.nodes(workers), seconds=seconds, price_per_hour=self.pool.price_per_hour)
 
     def options(self, workers: int) -> tuple[RoundsOption, ...]:
-        """Fewer workers for 5 and for 10 adaptive rounds, where that is fewer than planned."""
+        """The workers of 5 and of 10 adaptive rounds, where that is not what is planned."""
         trials = self.spec.trials
         wanted = {
             rounds: workers_for_rounds(trials=trials, rounds=rounds)
@@ -79,12 +90,13 @@ class Figures:
         }
         return tuple(
             RoundsOption(
-                rounds=adaptive_rounds(trials=trials, workers=fewer),
-                workers=fewer,
-                waves=waves(trials=trials, workers=fewer),
-                seconds=self.seconds(fewer),
-                cost=self.cost(fewer),
+                rounds=adaptive_rounds(trials=trials, workers=other),
+                workers=other,
+                waves=waves(trials=self.trials, workers=other),
+                seconds=self.seconds(other),
+                cost=self.cost(other),
+                fits=other <= self.places,
             )
-            for fewer in wanted.values()
-            if fewer <= min(workers, self.places)
+            for other in dict.fromkeys(wanted.values())
+            if other != workers
         )

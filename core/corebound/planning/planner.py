@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import PlanError
-from corebound.api.plan import Plan, Reason
+from corebound.api.plan import Experience, Plan, Reason
 from corebound.planning.advice import warnings_of
-from corebound.planning.figures import ROUNDS_GOOD, Figures, is_model_based, sampler_name
+from corebound.planning.figures import ROUNDS_GOOD, Figures, is_model_based, sampler_name, trials_left
 from corebound.planning.pools import limits_per_node, packing_text, places, whole_cores
 from corebound.planning.scaling import best_threads, fit_scaling
 from corebound.planning.waves import adaptive_rounds, waves
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from corebound.planning.scaling import Measurement
 
 CONNECTIONS_PER_WORKER: Final = 2
+NO_EXPERIENCE: Final = Experience()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +41,20 @@ class _Choice:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class _TrialTime:
+    """How long one trial takes, and how that is known, or why it is not."""
+
+    seconds: float | None
+    source: str
+
+
 def make_plan(
     campaign: SearchCampaign,
     pool: Pool,
     *,
     trial_seconds: float | None = None,
+    experience: Experience = NO_EXPERIENCE,
     calibration: Sequence[Measurement] = (),
     connections: int | None = None,
 ) -> Plan:
@@ -53,9 +63,10 @@ def make_plan(
     Args:
         campaign: what to search.
         pool: where.
-        trial_seconds: wall time of one trial with the planned threads, from finished trials; None where not known.
+        trial_seconds: wall time of one trial with the planned threads, as somebody says; goes before what is measured.
+        experience: what earlier runs of this campaign have shown: what is left, and how long its trials take.
         calibration: times of one trial at several thread counts; decides ``threads: auto`` and, without
-            ``trial_seconds``, the expected time.
+            ``trial_seconds`` and experience, the expected time.
         connections: how many connections the database has for workers, two each; None without a limit.
 
     Raises:
@@ -64,27 +75,42 @@ def make_plan(
     spec = campaign.spec
     _refuse_empty_pool(spec, pool)
     threads = _threads(spec, pool, calibration)
-    workers = _workers(spec, pool, threads=threads.number, connections=connections)
-    if trial_seconds is None and calibration:
-        trial_seconds = fit_scaling(calibration).seconds(threads.number)
-    figures = Figures(spec=spec, pool=pool, threads=threads.number, trial_seconds=trial_seconds)
+    left = trials_left(spec, experience.closed)
+    workers = _workers(spec, pool, trials=left, threads=threads.number, connections=connections)
+    time = _trial_time(trial_seconds, experience, calibration, threads=threads.number)
+    figures = Figures(
+        spec=spec, pool=pool, threads=threads.number, trial_seconds=time.seconds, closed=experience.closed
+    )
     rounds = adaptive_rounds(trials=spec.trials, workers=workers.number) if is_model_based(spec) else None
     options = figures.options(workers.number) if rounds is not None else ()
     return Plan(
         threads=threads.number,
         workers=workers.number,
-        waves=waves(trials=spec.trials, workers=workers.number),
+        waves=waves(trials=left, workers=workers.number),
         rounds=rounds,
         pool=pool,
         nodes=figures.nodes(workers.number),
-        reasons=_reasons(figures, threads=threads, workers=workers, rounds=rounds),
+        reasons=_reasons(figures, threads=threads, workers=workers, rounds=rounds, time=time),
         warnings=warnings_of(figures, workers=workers.number, rounds=rounds),
         options=options,
-        trial_seconds=trial_seconds,
+        trial_seconds=time.seconds,
         seconds=figures.seconds(workers.number),
         cost=figures.cost(workers.number),
         currency=pool.currency,
     )
+
+
+def _trial_time(
+    given: float | None, experience: Experience, calibration: Sequence[Measurement], *, threads: int
+) -> _TrialTime:
+    if given is not None:
+        return _TrialTime(seconds=given, source="as given")
+    if experience.trial_seconds is not None:
+        trials = f"of {experience.finished} finished trials" if experience.finished > 1 else "of the one finished trial"
+        return _TrialTime(seconds=experience.trial_seconds, source=f"mean {trials} of this campaign")
+    if calibration:
+        return _TrialTime(seconds=fit_scaling(calibration).seconds(threads), source="from the calibration")
+    return _TrialTime(seconds=None, source="not known until a trial has finished (--trial-seconds says it before)")
 
 
 def _refuse_empty_pool(spec: CampaignSpec, pool: Pool) -> None:
@@ -142,7 +168,7 @@ def _automatic_threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Mea
     )
 
 
-def _workers(spec: CampaignSpec, pool: Pool, *, threads: int, connections: int | None) -> _Choice:
+def _workers(spec: CampaignSpec, pool: Pool, *, trials: int, threads: int, connections: int | None) -> _Choice:
     """As many as asked for or as fit, never more than trials."""
     per_node = limits_per_node(pool, threads=threads, memory_bytes=spec.trial.memory)
     limits = {name: pool.nodes * count for name, count in per_node.items()}
@@ -163,10 +189,10 @@ def _workers(spec: CampaignSpec, pool: Pool, *, threads: int, connections: int |
     }
     tightest = min(limits, key=lambda name: limits[name])
     if spec.parallelism == "auto":
-        if spec.trials <= fitting:
-            return _Choice(number=spec.trials, reason=f"{spec.trials}: one for each trial ({fitting} would fit)")
+        if trials <= fitting:
+            return _Choice(number=trials, reason=f"{trials}: one for each trial ({fitting} would fit)")
         return _Choice(number=fitting, reason=f"{fitting}: what fits, limited by {tightest} ({explanations[tightest]})")
-    wanted = min(int(spec.parallelism), spec.trials)
+    wanted = min(int(spec.parallelism), trials)
     if wanted > fitting:
         raise PlanError(_too_many_workers(wanted, fitting, pool, threads, tightest, explanations[tightest]))
     if wanted < int(spec.parallelism):
@@ -194,24 +220,32 @@ def _on_nodes(pool: Pool) -> str:
     return f" on each of {pool.nodes} nodes" if pool.nodes > 1 else ""
 
 
-def _reasons(figures: Figures, *, threads: _Choice, workers: _Choice, rounds: float | None) -> tuple[Reason, ...]:
+def _reasons(
+    figures: Figures, *, threads: _Choice, workers: _Choice, rounds: float | None, time: _TrialTime
+) -> tuple[Reason, ...]:
     """One line for each choice."""
     spec, pool = figures.spec, figures.pool
-    count = waves(trials=spec.trials, workers=workers.number)
+    count = waves(trials=figures.trials, workers=workers.number)
+    left = (
+        f"{figures.trials} trials"
+        if figures.trials == spec.trials
+        else f"{figures.trials} of {spec.trials} trials left"
+    )
     found = [
         Reason(choice="pool", text=_pool_reason(pool)),
         Reason(choice="threads", text=threads.reason),
         Reason(choice="workers", text=workers.reason),
-        Reason(choice="waves", text=f"{count}: {spec.trials} trials / {count_text(workers.number, 'worker')}"),
+        Reason(choice="waves", text=f"{count}: {left} / {count_text(workers.number, 'worker')}"),
     ]
     if rounds is not None:
         text = f"{number_text(rounds)}: what {sampler_name(spec)} can learn from, {ROUNDS_GOOD} or more is good"
         found.append(Reason(choice="rounds", text=text))
     seconds, cost = figures.seconds(workers.number), figures.cost(workers.number)
     if seconds is None or figures.trial_seconds is None:
-        found.append(Reason(choice="time", text="not known until a trial has finished"))
+        found.append(Reason(choice="time", text=time.source))
     else:
-        text = f"{duration_text(seconds)}: {count_text(count, 'wave')} x {duration_text(figures.trial_seconds)} a trial"
+        trial = f"{duration_text(figures.trial_seconds)} a trial ({time.source})"
+        text = f"{duration_text(seconds)}: {count_text(count, 'wave')} x {trial}"
         found.append(Reason(choice="time", text=text))
     found.append(Reason(choice="cost", text=_cost_reason(figures, workers.number, seconds, cost)))
     return tuple(found)

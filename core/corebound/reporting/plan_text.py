@@ -1,4 +1,4 @@
-"""A plan as text and as JSON: what it is, why, what to beware of, and what fewer workers would change.
+"""A plan as text and as JSON: what it is, why, what to beware of, and what other workers would change.
 
 Plain lines without colour or width of their own, so that a terminal, a log and a test show the same. What is not known
 is shown as ``-`` (null in JSON), never as 0.
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from corebound.planning.wording import count_text, duration_text, money_text, number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from decimal import Decimal
 
     from corebound.api.plan import Plan
@@ -36,17 +35,19 @@ def plan_lines(plan: Plan, *, name: str) -> list[str]:
     for warning in plan.warnings:
         lines += ["", f"Warning: {warning}"]
     if plan.options:
-        lines += ["", "With fewer workers the sampler learns more often:", "", *_options_table(plan)]
+        lines += ["", "Time and cost by adaptive rounds (5 are tolerable, 10 are good):", "", *_options_table(plan)]
     return lines
 
 
 def _options_table(plan: Plan) -> list[str]:
-    """This plan first, then its options; numbers to the right."""
-    rows: list[Sequence[str]] = [("rounds", "workers", "waves", "time", "cost", "")]
-    rows.append(_row(plan, plan.rounds or 0.0, plan.workers, plan.waves, plan.seconds, plan.cost, "this plan"))
+    """This plan and its options by their rounds; numbers to the right."""
+    own = _row(plan, plan.rounds or 0.0, plan.workers, plan.waves, plan.seconds, plan.cost, "this plan")
+    found = [(plan.rounds or 0.0, own)]
     for option in plan.options:
-        note = f"parallelism: {option.workers}"
-        rows.append(_row(plan, option.rounds, option.workers, option.waves, option.seconds, option.cost, note))
+        note = f"parallelism: {option.workers}" if option.fits else "does not fit on this pool"
+        row = _row(plan, option.rounds, option.workers, option.waves, option.seconds, option.cost, note)
+        found.append((option.rounds, row))
+    rows = [("rounds", "workers", "waves", "time", "cost", ""), *(row for _, row in sorted(found))]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return [
         "  "
@@ -94,6 +95,7 @@ def plan_mapping(plan: Plan, *, name: str) -> dict[str, Any]:
                 "waves": option.waves,
                 "seconds": option.seconds,
                 "cost": _exact(option.cost),
+                "fits": option.fits,
             }
             for option in plan.options
         ],

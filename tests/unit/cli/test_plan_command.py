@@ -29,6 +29,12 @@ spec:
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_earlier_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COREBOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("COREBOUND_DATABASE_URL", raising=False)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "campaign.yaml"

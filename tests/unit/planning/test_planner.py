@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from corebound.api.errors import PlanError
-from corebound.api.plan import Plan, Pool
+from corebound.api.plan import Experience, Plan, Pool
 from corebound.api.spec import SearchCampaign
 from corebound.planning.figures import is_model_based
 from corebound.planning.planner import make_plan
@@ -79,7 +79,7 @@ def test_time_and_cost_are_waves_and_node_hours(make_campaign: MakeCampaign) -> 
     plan = make_plan(make_campaign(), pool(10, price_per_hour=Decimal("3.60")), trial_seconds=100)
     assert plan.seconds == 1000
     assert plan.cost == Decimal(1)
-    assert reason(plan, "time") == "16 min 40 s: 10 waves x 1 min 40 s a trial"
+    assert reason(plan, "time") == "16 min 40 s: 10 waves x 1 min 40 s a trial (as given)"
     assert reason(plan, "cost") == "1.00 USD: 1 node x 16 min 40 s x 3.60 USD an hour"
 
 
@@ -130,6 +130,31 @@ def test_one_wave_of_a_model_is_warned_about(make_campaign: MakeCampaign) -> Non
         (5, 20, 5, 300),
         (10, 10, 10, 600),
     ]
+
+
+def test_options_with_more_workers_say_whether_they_fit(make_campaign: MakeCampaign) -> None:
+    on_two = make_plan(make_campaign(sampler="tpe", trials=24), pool(2)).options
+    assert [(option.rounds, option.workers, option.fits) for option in on_two] == [(6, 4, False)]
+    cautious = make_plan(make_campaign(sampler="tpe", parallelism=4), pool(126)).options
+    assert [(option.rounds, option.workers, option.fits) for option in cautious] == [(5, 20, True), (10, 10, True)]
+
+
+def test_what_is_left_of_a_campaign_is_planned(make_campaign: MakeCampaign) -> None:
+    begun = Experience(closed=97, finished=90, trial_seconds=12.5)
+    plan = make_plan(make_campaign(sampler="tpe", trials=100), pool(8, price_per_hour=Decimal(36)), experience=begun)
+    assert (plan.workers, plan.waves, plan.seconds, plan.cost) == (3, 1, 12.5, Decimal("0.125"))
+    reasons = {reason.choice: reason.text for reason in plan.reasons}
+    assert reasons["waves"] == "1: 3 of 100 trials left / 3 workers"
+    assert reasons["time"] == "12.5 s: 1 wave x 12.5 s a trial (mean of 90 finished trials of this campaign)"
+
+
+def test_what_somebody_says_goes_before_what_was_measured(make_campaign: MakeCampaign) -> None:
+    measured = Experience(closed=100, finished=1, trial_seconds=12.5)
+    plan = make_plan(make_campaign(trials=100), pool(10), trial_seconds=3, experience=measured)
+    assert (plan.workers, plan.seconds) == (10, 30)
+    assert plan.reasons[-2].text == "30 s: 10 waves x 3 s a trial (as given)"
+    again = make_plan(make_campaign(trials=100), pool(10), experience=measured)
+    assert again.reasons[-2].text.endswith("12.5 s a trial (mean of the one finished trial of this campaign)")
 
 
 def test_below_five_rounds_is_warned_about_and_five_is_not(make_campaign: MakeCampaign) -> None:
@@ -238,6 +263,9 @@ def test_no_plan_ever_promises_more_than_there_is(
     assert (plan.seconds is None) == (trial_seconds is None)
     assert (plan.cost is None) == (trial_seconds is None or node.price_per_hour is None)
     for option in plan.options:
-        assert 1 <= option.workers <= plan.workers
-        assert option.waves >= plan.waves
-        assert option.seconds is None or plan.seconds is None or option.seconds >= plan.seconds
+        assert option.workers != plan.workers
+        assert not option.fits or plan.threads * option.workers <= node.nodes * node.cores + 1e-9
+        if option.workers < plan.workers:
+            assert option.fits
+            assert option.waves >= plan.waves
+            assert option.seconds is None or plan.seconds is None or option.seconds >= plan.seconds

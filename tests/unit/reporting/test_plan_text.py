@@ -28,6 +28,7 @@ def plan(*, known: bool = True) -> Plan:
                 waves=5,
                 seconds=3420.0 if known else None,
                 cost=Decimal("3.325") if known else None,
+                fits=True,
             ),
         ),
         trial_seconds=684.0 if known else None,
@@ -46,7 +47,7 @@ def test_lines_are_aligned_and_complete() -> None:
         "",
         "Warning: one wave: TPE will see no result before its last sample",
         "",
-        "With fewer workers the sampler learns more often:",
+        "Time and cost by adaptive rounds (5 are tolerable, 10 are good):",
         "",
         "  rounds  workers  waves         time      cost",
         "       1      100      1  11 min 24 s  0.67 USD  this plan",
@@ -63,7 +64,9 @@ def test_json_keeps_money_exact_and_unknown_null() -> None:
     shown = json.loads(json.dumps(plan_mapping(plan(), name="poles"), allow_nan=False))
     assert shown["cost"] == "0.665"
     assert shown["pool"]["pricePerHour"] == "3.50"
-    assert shown["options"] == [{"rounds": 5.0, "workers": 20, "waves": 5, "seconds": 3420.0, "cost": "3.325"}]
+    assert shown["options"] == [
+        {"rounds": 5.0, "workers": 20, "waves": 5, "seconds": 3420.0, "cost": "3.325", "fits": True}
+    ]
     assert shown["reasons"] == {"threads": "1: most trials", "pool": "flags"}
     unknown = plan_mapping(plan(known=False), name="poles")
     assert (unknown["cost"], unknown["seconds"], unknown["trialSeconds"]) == (None, None, None)
