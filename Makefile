@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo         run a real search on this machine (about 2 minutes after the first download)"
 	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
-	@echo "make bench-local  Corebound against bare processes and Optuna workers, side by side"
+	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
 
 environment:
 	@.ci/environment test
@@ -33,3 +33,6 @@ test: system-packages lint
 
 bench-local: environment
 	$(BIN)/python bench/local.py
+	$(BIN)/python bench/ledger.py
+	$(BIN)/python bench/running_trials.py
+	$(BIN)/python bench/growth.py
