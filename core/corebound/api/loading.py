@@ -211,22 +211,25 @@ def _problem(place: Path, message: str, document: Document, file: str) -> Proble
     known = place
     while known and known not in document.lines:
         known = known[:-1]
-    written = document.written.get(place)
-    if written is not None and message.startswith("found "):
-        message = _with_spelling(message, written)
+    if place in document.written:
+        message = _with_spelling(message, shown(_at(document.value, place)), document.written[place])
     key = document.written.get((*place, KEY))
     if key is not None:
         message += f"; {key} without quotes is {place[-1]} in YAML: put a name such as {key} in quotes"
     return Problem(file=file, line=document.lines.get(known), field=field_text(place), message=message)
 
 
-def _with_spelling(message: str, written: str) -> str:
+def _with_spelling(message: str, value: str, written: str) -> str:
     """``found true (written y), expected ...`` where the file writes a value otherwise than it is shown."""
-    found = re.match(r"found ([^ ,]+)", message)
-    if found is None or found[1] == written:
+    if value == written or not message.startswith(f"found {value}"):
         return message
-    spelling = written or "nothing"
-    return f"{found[0]} (written {spelling}){message[found.end() :]}"
+    return message.replace(f"found {value}", f"found {value} (written {written or 'nothing'})", 1)
+
+
+def _at(value: Any, place: Path) -> Any:
+    for step in place:
+        value = value[step]
+    return value
 
 
 def _message(detail: Any, allowed: list[str]) -> str:

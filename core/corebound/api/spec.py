@@ -252,9 +252,9 @@ class CampaignSpec(Model):
 
 
 def _has_points(parameter: Parameter) -> bool:
-    if parameter.type == "categorical":
-        return True
-    return parameter.low <= parameter.high and parameter.step is not None and parameter.step > 0
+    if parameter.type == "float" and parameter.step is None:
+        return False
+    return not any(True for rule in parameter.rules() for _ in rule())
 
 
 def _within(parameter: Parameter, allowed: WorkloadParameter, place: Path) -> Iterator[Finding]:

@@ -211,9 +211,8 @@ def _campaign(
 
 def _write(campaign: SearchCampaign, path: Path, entrypoint: str | None, reply: Reply) -> None:
     """The campaign as a file, never over another one."""
-    import yaml
-
     from corebound.api.errors import UsageError
+    from corebound.api.writing import campaign_yaml
 
     if entrypoint is None:
         raise UsageError("--write-yaml goes with an ENTRYPOINT; with -f there is a file already")
@@ -223,7 +222,7 @@ def _write(campaign: SearchCampaign, path: Path, entrypoint: str | None, reply: 
         )
     try:
         with path.open("x", encoding="utf-8") as file:
-            yaml.safe_dump(campaign.to_mapping(), file, sort_keys=False)
+            file.write(campaign_yaml(campaign))
     except FileExistsError as error:
         raise UsageError(f"{path} exists already; choose a new file") from error
     except OSError as error:
