@@ -1,10 +1,11 @@
-"""Campaign files for end-to-end tests, and what ``corebound results`` says of them."""
+"""Campaign files for end-to-end tests, what ``corebound results`` says of them, and runs that go on beside a test."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import subprocess  # noqa: TC003 - named in Corebound
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -70,3 +71,22 @@ def opened_study(ledger: Ledger, name: str) -> Iterator[optuna.Study]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+@contextlib.contextmanager
+def started(*command: str, environment: dict[str, str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs beside the test, and never longer than it."""
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **{**pipe, **options}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    """Return when the condition holds; after so many seconds the test has failed."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long for: {what}"
+        time.sleep(0.1)

@@ -45,16 +45,16 @@ class AttemptOutput:
         """Keep ``data`` if there is room and a disk to keep it on; never raises."""
         self.received += len(data)
         while data:
+            if self._room == 0:
+                self._next_part()
             piece, data = data[: self._room], data[self._room :]
+            self._room -= len(piece)
             try:
                 if self._file is None:
                     raise OSError("no file")
                 self._file.write(piece)
             except OSError:
                 self.dropped += len(piece)
-            self._room -= len(piece)
-            if self._room <= 0:
-                self._next_part()
 
     def close(self) -> None:
         """End the file."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS: Final = 10.0
 SLOTS_IN_A_LOG: Final = 16
+FALLBACK_SIZE: Final = os.terminal_size((80, 24))
 _UP: Final = "\x1b[{}A"
 _CLEAR_BELOW: Final = "\r\x1b[J"
 _COLOURS: Final = (
@@ -107,9 +108,11 @@ class Display:
 
     def _size(self) -> os.terminal_size:
         try:
-            return os.get_terminal_size(self._stream.fileno())
+            size = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
-            return os.terminal_size((80, 24))
+            return FALLBACK_SIZE
+        # Some pseudo-terminals do not know their size and say 0.
+        return size if size.columns > 0 and size.lines > 1 else FALLBACK_SIZE
 
     def _write(self, text: str) -> None:
         if self._silent or not text:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from corebound.api.trial import TrialSpec
 
 MEBIBYTE: Final = 2**20
+SHOW_SECONDS: Final = 1.0
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,7 @@ class RunningAttempt:
     steps: int | None = None
     value: float | None = None
     reported: float | None = None
+    report_shown: bool = False
     stopping_since: float | None = None
 
     def hear(self, progress: Mapping[str, Any], *, now: float) -> None:
@@ -43,8 +45,18 @@ class RunningAttempt:
         self.steps = progress.get("steps", self.steps)
         self.value = progress.get("value", self.value)
 
+    def show_every(self, *, now: float) -> float:
+        """Seconds between two heartbeats, so that displays have something from the first seconds on.
+
+        A young attempt is shown after about 1, 2, 4, 8 ... seconds, and soon after its first report.
+        """
+        if self.reported is not None and not self.report_shown:
+            return SHOW_SECONDS
+        return max(SHOW_SECONDS, (now - self.started) / 2)
+
     def progress(self, *, cpu_seconds: float, now: float) -> SlotProgress:
         """For the heartbeat."""
+        self.report_shown = self.reported is not None
         return SlotProgress(
             step=self.step,
             steps=self.steps,

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 600.0
 SAMPLE_SECONDS: Final = 1.0
-FIRST_BEAT_SECONDS: Final = 1.0
 SIGN_OF_LIFE_SECONDS: Final = 0.05
 """CPU time between two samples that shows a silent trial at work."""
 STOP_SECONDS: Final = 10.0
@@ -279,14 +278,11 @@ class Worker:
         raise ThreadContractError(f"thread contract broken in slot {attempt.claim.slot}: {message}")
 
     def _beat(self, attempt: RunningAttempt | None, *, now: bool = False) -> None:
-        """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over.
-
-        A young attempt shows itself sooner, after about 1, 2, 4 and 8 seconds.
-        """
+        """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over."""
         moment = time.monotonic()
         due = self._campaign.heartbeat_seconds
         if attempt is not None:
-            due = min(due, max(FIRST_BEAT_SECONDS, (moment - attempt.started) / 2))
+            due = min(due, attempt.show_every(now=moment))
         if not now and moment - self._beat_at < due:
             return
         self._beat_at = moment

@@ -1,0 +1,107 @@
+"""What every command takes, and how errors look."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from corebound.cli import main as command_line
+from corebound.cli.main import COMMANDS, corebound, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import click
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COREBOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("COREBOUND_DATABASE_URL", raising=False)
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """``corebound`` with these arguments in this process; its exit status."""
+    monkeypatch.setattr("sys.argv", ["corebound", *arguments])
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_the_same_options_examples_and_exit_statuses(name: str) -> None:
+    command: click.Command = getattr(importlib.import_module(f"corebound.cli.{name}"), name)
+    help_text = CliRunner().invoke(command, ["--help"]).output
+    for word in ("--quiet", "--json", "--storage", "\n  Examples:\n", "\n  Exit status:\n", "130  "):
+        assert word in help_text, word
+    assert f"    corebound {name} " in help_text or f"    corebound {name}\n" in help_text
+    assert max(map(len, help_text.splitlines())) <= 100
+
+
+def test_the_command_itself_is_explained() -> None:
+    help_text = CliRunner().invoke(corebound, ["--help"]).output
+    assert all(name in help_text for name in [*COMMANDS, "COREBOUND_HOME", "NO_COLOR", "Examples:"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["results", "none"], "nothing was run yet"),
+        (["watch"], "nothing was run yet"),
+        (["logs", "none", "0"], "nothing was run yet"),
+        (["storage", "none"], "nothing was run yet"),
+        (["results", "none", "--storage", "mysql://host/x"], "found a mysql storage, expected postgresql://"),
+        (["results", "none", "--storage", "postgresql://u:geheim@127.0.0.1:port/x"], "the storage is no URL"),
+        (["results", "none", "--csv"], "--csv and --json are two forms"),
+        (["run"], "expected either -f FILE or an ENTRYPOINT"),
+        (["run", "-f", "none.yaml"], "none.yaml: cannot be read"),
+        (["run", "-f", "none.yaml", "-n", "3"], "-n, --direction and -t go with an ENTRYPOINT"),
+        (["run", "train.py:objective", "-n", "0"], "spec.trials"),
+        (["run", "train.py:objective", "--wrong"], "No such option '--wrong'"),
+        (["plan"], "Missing option '-f'"),
+        (["storage"], "expected the NAME of a campaign"),
+        (["storage", "name", "--stop"], "--stop stops the embedded server"),
+        (["nonsense"], "No such command 'nonsense'"),
+    ],
+)
+def test_errors_are_one_line_and_one_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    assert called(monkeypatch, *arguments, "--json") == 2 or "mysql" in text or "no URL" in text
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert text in found["error"]
+    assert found["exit_code"] in (1, 2)
+    assert printed.err.startswith(f"error: {found['error']}")
+    assert "Traceback" not in printed.err
+    assert "geheim" not in printed.out + printed.err
+
+
+def test_problems_of_a_file_are_listed_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(
+        "apiVersion: corebound.dev/v1alpha1\nkind: SearchCampaign\nmetadata: {name: two}\nspec:\n  trails: 3\n"
+    )
+    assert called(monkeypatch, "plan", "-f", str(file), "--json") == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert len(problems) > 1
+    assert {"file", "line", "field", "message"} <= problems[0].keys()
+
+
+def test_a_heartbeat_that_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from corebound.api.errors import UsageError
+    from corebound.cli.run import _heartbeat_seconds
+
+    monkeypatch.setenv("COREBOUND_HEARTBEAT_SECONDS", "2.5")
+    assert _heartbeat_seconds() == 2.5
+    for text in ("often", "0", "-1", "inf", "nan"):
+        monkeypatch.setenv("COREBOUND_HEARTBEAT_SECONDS", text)
+        with pytest.raises(UsageError, match="expected a number of seconds above 0"):
+            _heartbeat_seconds()
