@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEEPEST: Final = 100
 MOST_BYTES: Final = 3 * 2**20
 """What an API server accepts in one request."""
-MOST_VALUES: Final = 1_000_000
+MOST_REPEATED: Final = 100_000
 """Aliases repeat what they name: a few lines could become more values than any memory holds."""
 
 
@@ -227,21 +227,23 @@ class _Values:
     """Turns nodes into JSON values; keeps lines, spellings and problems by path."""
 
     def __init__(self, file: str) -> None:
-        self._file, self._count = file, 0
+        self._file, self._aliases, self._repeated = file, 0, 0
         self.lines: dict[Path, int] = {}
         self.written: dict[Path, str] = {}
         self.problems: list[Problem] = []
 
     def of(self, node: _Node, path: Path) -> Any:
         """The value of ``node``, which stands at ``path``."""
-        self._count += 1
-        if self._count > MOST_VALUES:
-            raise _refused(self._file, f"repeats its aliases to more than {MOST_VALUES} values", node.line)
+        if self._aliases:
+            self._count_repeated(node.line)
         if len(path) > DEEPEST:
             raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", node.line)
         self.lines.setdefault(path, node.line)
         if node.alias is not None:
-            return self.of(node.alias, path)
+            self._aliases += 1
+            value = self.of(node.alias, path)
+            self._aliases -= 1
+            return value
         if node.text is not None:
             return self._scalar(node, node.text, path)
         if node.pairs is not None:
@@ -297,6 +299,7 @@ class _Values:
                     "found << without a mapping, expected <<: *name of one or a list of such", path, node.line
                 )
                 continue
+            self._count_repeated(node.line)
             merged |= self._mapping(target.pairs, path)
         for name in sorted(merged.keys() & found.keys()):
             self._problem(
@@ -322,6 +325,11 @@ class _Values:
         if name != target.text:
             self.written[(*path, name, KEY)] = target.text
         return name
+
+    def _count_repeated(self, line: int) -> None:
+        self._repeated += 1
+        if self._repeated > MOST_REPEATED:
+            raise _refused(self._file, f"repeats more than {MOST_REPEATED} values by aliases", line)
 
     def _refuse_nul(self, text: str, path: Path, line: int) -> None:
         if "\0" in text:

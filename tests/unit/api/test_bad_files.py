@@ -285,7 +285,7 @@ FILES: Final = {
     "laughs.yaml": (
         b"a: &a [1,1,1,1,1,1,1,1,1,1]\n"
         + b"".join(b"%c: &%c [%s]\n" % (98 + n, 98 + n, b",".join([b"*%c" % (97 + n)] * 10)) for n in range(9)),
-        "repeats its aliases to more than",
+        "repeats more than 100000 values by aliases",
     ),
     "deep.yaml": (b"a: " + b"[" * 100_000, "deep.yaml:1: is nested deeper than 100 levels"),
     "folder": (None, "folder: cannot be read: Is a directory"),
@@ -313,6 +313,13 @@ def test_the_commands_refuse_it_and_create_nothing(command: str, name: str, tmp_
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_merges_of_merges_without_end_are_refused() -> None:
+    """Ten lines that merge ten times the line before would take a thousand million mappings."""
+    lines = [f"{chr(98 + n)}: &{chr(98 + n)} {{<<: [{', '.join(['*' + chr(97 + n)] * 10)}]}}" for n in range(9)]
+    with pytest.raises(SpecError, match="repeats more than 100000 values by aliases"):
+        load_campaign_text("\n".join(["a: &a {x: 1}", *lines]), file="c.yaml")
 
 
 def test_an_endless_file_is_read_no_further_than_it_may_be_long() -> None:
