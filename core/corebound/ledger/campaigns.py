@@ -39,6 +39,29 @@ _ATTENDED: Final = text("""
         WHERE campaign_id = :campaign AND ended_at IS NULL AND seen_at > clock_timestamp() - make_interval(secs => :lease)
     )
 """)
+_TAKE_LEASES: Final = """
+    UPDATE corebound_slots s SET cpu_seconds = s.cpu_seconds + l.cpu_seconds FROM corebound_leases l
+    WHERE s.campaign_id = :campaign AND l.campaign_id = s.campaign_id AND l.slot = s.slot
+"""
+_DROP_LEASES: Final = "DELETE FROM corebound_leases WHERE campaign_id = :campaign"
+# A trial that was told before its worker was gone has its result, whatever ends the campaign.
+_CLOSE_TOLD: Final = """
+    UPDATE corebound_slots s SET attempt = attempt + 1, finished_at = clock_timestamp(),
+        state = CASE t.state WHEN 'COMPLETE' THEN 'succeeded' WHEN 'PRUNED' THEN 'pruned' ELSE 'failed' END,
+        error = CASE t.state WHEN 'FAIL' THEN 'the trial was told before its worker was lost' END
+    FROM trials t WHERE s.campaign_id = :campaign AND s.state IN ('open', 'running')
+      AND t.trial_id = s.trial_id AND t.state IN ('COMPLETE', 'PRUNED', 'FAIL')
+"""
+_SKIP_WHAT_IS_LEFT: Final = (
+    """
+    UPDATE corebound_slots SET state = 'skipped', error = :message, attempt = attempt + 1, finished_at = clock_timestamp()
+    WHERE campaign_id = :campaign AND state IN ('open', 'running')
+    """,
+    """
+    DELETE FROM corebound_checkpoints k USING corebound_slots s WHERE k.campaign_id = :campaign
+      AND s.campaign_id = k.campaign_id AND s.slot = k.slot AND s.state NOT IN ('open', 'running')
+    """,
+)
 
 
 class Campaigns:
@@ -205,15 +228,14 @@ class Campaigns:
         """Set the phase; a final one skips every slot that is still open or running."""
         with storage_errors(self._engine), self._engine.begin() as connection:
             if phase.is_final:
+                for statement in (_TAKE_LEASES, _DROP_LEASES, _CLOSE_TOLD):
+                    connection.execute(text(statement), {"campaign": campaign_id})
                 _fail_running_trials(connection, campaign_id)
-                connection.execute(
-                    text("""
-                        UPDATE corebound_slots SET state = 'skipped', error = :message, attempt = attempt + 1,
-                            finished_at = clock_timestamp()
-                        WHERE campaign_id = :campaign AND state IN ('open', 'running')
-                    """),
-                    {"campaign": campaign_id, "message": message},
-                )
+                for statement in _SKIP_WHAT_IS_LEFT:
+                    connection.execute(
+                        text(statement),
+                        {"campaign": campaign_id, **({"message": message} if ":message" in statement else {})},
+                    )
             connection.execute(
                 text("""
                     UPDATE corebound_campaigns SET phase = :phase, reason = :reason, message = :message,
@@ -276,23 +298,15 @@ def _archive_name(connection: sqlalchemy.Connection, name: str) -> str:
 
 def _take_slots_back(connection: sqlalchemy.Connection, campaign_id: int) -> None:
     """Only the holder of ``supervise`` does this: earlier workers are gone, or fenced when they wake."""
-    connection.execute(
-        text("""
-            UPDATE corebound_slots s SET state = 'open', attempt = s.attempt + 1,
-                cpu_seconds = s.cpu_seconds + l.cpu_seconds FROM corebound_leases l
-            WHERE s.campaign_id = :campaign AND s.state = 'running'
-              AND l.campaign_id = s.campaign_id AND l.slot = s.slot
-        """),
-        {"campaign": campaign_id},
-    )
-    connection.execute(text("DELETE FROM corebound_leases WHERE campaign_id = :campaign"), {"campaign": campaign_id})
-    connection.execute(
-        text("""
-            UPDATE corebound_workers SET ended_at = seen_at, message = 'gone without a word'
-            WHERE campaign_id = :campaign AND ended_at IS NULL
-        """),
-        {"campaign": campaign_id},
-    )
+    for statement in (
+        _TAKE_LEASES,
+        _DROP_LEASES,
+        "UPDATE corebound_slots SET state = 'open', attempt = attempt + 1 "
+        "WHERE campaign_id = :campaign AND state = 'running'",
+        "UPDATE corebound_workers SET ended_at = seen_at, message = 'gone without a word' "
+        "WHERE campaign_id = :campaign AND ended_at IS NULL",
+    ):
+        connection.execute(text(statement), {"campaign": campaign_id})
 
 
 def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:

@@ -3,7 +3,8 @@
 A claim raises the slot's attempt, which fences every earlier writer, and gives a lease that heartbeats renew. The
 state of the Optuna trial decides how a slot is closed, so a crash between ``tell`` and ``close`` is repaired by the next
 claim. What could go wrong: a worker that was thought dead calls any of these (FencedError, nothing written), or the answer
-to a commit is lost (closing the same attempt again gives the same state).
+to a commit is lost (closing the same attempt again gives the same state, claiming again the same claim, and what gave a
+slot back is fenced the second time).
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ _ANY_LEFT: Final = text(_CLAIMABLE + _FIRST)
 _STILL: Final = text(_CLAIMABLE + " AND s.slot = :slot")
 _TAKE: Final = text("""
     WITH taken AS (
-        UPDATE corebound_slots SET state = 'running', attempt = attempt + 1, starts = starts + 1,
-               lost_attempts = :lost, error = NULL,
+        UPDATE corebound_slots s SET state = 'running', attempt = attempt + 1, starts = starts + 1,
+               lost_attempts = :lost, error = NULL, cpu_seconds = s.cpu_seconds + coalesce(
+                   (SELECT l.cpu_seconds FROM corebound_leases l WHERE l.campaign_id = :campaign AND l.slot = :slot), 0),
                started_at = coalesce(started_at, clock_timestamp())
         WHERE campaign_id = :campaign AND slot = :slot RETURNING attempt, starts
     ), lease AS (
@@ -54,8 +56,17 @@ _TAKE: Final = text("""
             claimed_at = excluded.claimed_at, expires_at = excluded.expires_at, step = NULL, steps = NULL,
             last_value = NULL, last_report_at = NULL, cpu_seconds = 0
     )
-    SELECT attempt, starts, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot)
+    SELECT attempt, starts, EXISTS (SELECT 1 FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot),
+           pg_advisory_xact_lock_shared(-:worker)
     FROM taken
+""")
+# A claim whose answer was lost may be in the middle of its commit: its worker's lock is waited for first.
+_WAIT_FOR_OWN: Final = text("SELECT pg_advisory_xact_lock(-:worker)")
+_OWN: Final = text("""
+    SELECT s.slot, s.attempt, s.starts, s.trial_id, s.lost_attempts, EXISTS (
+        SELECT 1 FROM corebound_checkpoints k WHERE k.campaign_id = s.campaign_id AND k.slot = s.slot) AS has_checkpoint
+    FROM corebound_leases l JOIN corebound_slots s USING (campaign_id, slot, attempt)
+    WHERE l.campaign_id = :campaign AND l.worker_id = :worker AND s.state = 'running'
 """)
 # The usual claim, of a slot that nobody has begun, in one statement. Any other candidate is only named: it needs a look.
 _TAKE_NEW: Final = text(f"""
@@ -72,14 +83,15 @@ _TAKE_NEW: Final = text(f"""
             claimed_at = excluded.claimed_at, expires_at = excluded.expires_at, step = NULL, steps = NULL,
             last_value = NULL, last_report_at = NULL, cpu_seconds = 0
     )
-    SELECT c.slot, t.attempt, t.starts, t.lost_attempts FROM candidate c LEFT JOIN taken t ON true
+    SELECT c.slot, t.attempt, t.starts, t.lost_attempts, pg_advisory_xact_lock_shared(-:worker)
+    FROM candidate c LEFT JOIN taken t ON true
 """)
 # The usual close, of a trial that has been told, in one statement; it finds nothing where something else is the matter.
 _CLOSE_TOLD: Final = text("""
     WITH held AS (
-        SELECT s.slot, t.state::text AS trial_state FROM corebound_slots s LEFT JOIN trials t ON t.trial_id = s.trial_id
+        SELECT s.slot, t.state::text AS trial_state FROM corebound_slots s JOIN trials t ON t.trial_id = s.trial_id
         WHERE s.campaign_id = :campaign AND s.slot = :slot AND s.attempt = :attempt AND s.state = 'running'
-          AND (t.trial_id IS NULL OR t.state IN ('COMPLETE', 'PRUNED', 'FAIL')) FOR UPDATE OF s
+          AND t.state IN ('COMPLETE', 'PRUNED', 'FAIL') FOR UPDATE OF s
     ), gone AS (
         DELETE FROM corebound_leases WHERE campaign_id = :campaign AND slot IN (SELECT slot FROM held)
     ), dropped AS (
@@ -124,9 +136,15 @@ class Slots:
         self._engine = engine
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def claim(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
-        """The lowest slot that is open or whose lease has run out; None when nothing can be claimed now."""
+    def claim(self, campaign_id: int, worker_id: int, *, again: bool = False) -> SlotClaim | None:
+        """The lowest slot that is open or whose lease has run out; None when nothing can be claimed now.
+
+        With ``again`` the answer to an earlier claim of this worker was lost: a slot which that one took is given out
+        first, as the same attempt.
+        """
         with storage_errors(self._engine):
+            if again and (own := self._own(campaign_id, worker_id)) is not None:
+                return own
             while True:
                 with self._statements.connect() as connection:
                     found = connection.execute(_TAKE_NEW, {"campaign": campaign_id, "worker": worker_id}).one_or_none()
@@ -135,7 +153,7 @@ class Slots:
                         return None
                 if found is None:
                     continue
-                slot, attempt, starts, lost = found
+                slot, attempt, starts, lost, _ = found
                 if attempt is not None:
                     return SlotClaim(
                         campaign_id=campaign_id, slot=slot, attempt=attempt, starts=starts, trial_id=None,
@@ -156,6 +174,13 @@ class Slots:
             if row["state"] == "running" and connection.execute(_STILL, still).one_or_none() is None:
                 return None
             return self._take(connection, campaign_id, worker_id, row)
+
+    def _own(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
+        values = {"campaign": campaign_id, "worker": worker_id}
+        with self._engine.begin() as connection:
+            connection.execute(_WAIT_FOR_OWN, values)
+            row = connection.execute(_OWN, values).mappings().first()
+        return None if row is None else SlotClaim(campaign_id=campaign_id, **row)
 
     def _take(self, connection: sqlalchemy.Connection, campaign_id: int, worker_id: int, row: Any) -> SlotClaim | None:
         """Claim the locked slot, or close it when there is nothing left to run in it (None)."""
@@ -201,7 +226,7 @@ class Slots:
         if closed is not None:
             return SlotState(closed)
         with storage_errors(self._engine), self._engine.begin() as connection:
-            row = self._hold(connection, claim)
+            row = self._hold(connection, claim, closed_is_fine=True)
             if row["closed_attempt"] == claim.attempt:
                 return SlotState(row["state"])
             state = _STATE_OF_TRIAL.get(row["trial_state"] or "")
@@ -249,7 +274,7 @@ class Slots:
     def skip(self, claim: SlotClaim, *, reason: str, cpu_seconds: float = 0.0) -> None:
         """A running trial of a campaign that has ended: told FAIL with the reason."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            row = self._hold(connection, claim)
+            row = self._hold(connection, claim, closed_is_fine=True)
             if row["closed_attempt"] == claim.attempt:
                 return
             state = _STATE_OF_TRIAL.get(row["trial_state"] or "", SlotState.SKIPPED)
@@ -267,8 +292,8 @@ class Slots:
         with storage_errors(self._engine), self._engine.begin() as connection:
             return running_rows(connection, campaign_id)
 
-    def _hold(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> Any:
-        """Lock the slot; FencedError unless this attempt is its newest."""
+    def _hold(self, connection: sqlalchemy.Connection, claim: SlotClaim, *, closed_is_fine: bool = False) -> Any:
+        """Lock the slot; FencedError unless this attempt is its newest, and has not closed it."""
         statement = text("""
             SELECT s.state, s.attempt, s.closed_attempt, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries
             FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
@@ -283,6 +308,8 @@ class Slots:
             raise FencedError(
                 f"slot {claim.slot} is {found}, this worker's attempt was {claim.attempt}; it writes nothing"
             )
+        if row["closed_attempt"] == claim.attempt and not closed_is_fine:
+            raise FencedError(f"slot {claim.slot} was closed by this attempt {claim.attempt} already; it stays so")
         return row
 
     def _close(
@@ -329,7 +356,10 @@ class Slots:
         )
 
     def _tell_failed(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
+        """Tell the slot's trial FAIL; one that died before it had a trial gets one, so that Optuna's tools show it."""
         _write_as(connection, claim)
+        if claim.trial_id is None:
+            _add_failed_trial(connection, claim)
         connection.execute(
             text("""
                 UPDATE trials SET state = 'FAIL', datetime_complete = timezone('utc', clock_timestamp())
@@ -351,6 +381,29 @@ class Slots:
         for sql in _TAKE_BACK:
             values = {"trial": claim.trial_id, "last": last, "user": user, "system": system}
             connection.execute(text(sql), {name: value for name, value in values.items() if f":{name}" in sql})
+
+
+def _add_failed_trial(connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
+    values = {"campaign": claim.campaign_id, "slot": claim.slot}
+    bound = text("SELECT trial_id FROM corebound_slots WHERE campaign_id = :campaign AND slot = :slot")
+    if connection.execute(bound, values).scalar() is not None:
+        return  # the claim is older than its trial
+    # Optuna's own way to a number: the study's row is locked while trials are counted.
+    study = text("""
+        SELECT study_id FROM studies WHERE study_id =
+            (SELECT study_id FROM corebound_campaigns WHERE campaign_id = :campaign) FOR UPDATE
+    """)
+    values["study"] = connection.execute(study, values).scalar_one()
+    made = text("""
+        INSERT INTO trials (study_id, number, state, datetime_start, datetime_complete)
+        SELECT :study, coalesce(max(number), -1) + 1, 'FAIL', timezone('utc', clock_timestamp()),
+            timezone('utc', clock_timestamp())
+        FROM trials WHERE study_id = :study RETURNING trial_id
+    """)
+    values["trial"] = connection.execute(made, values).scalar_one()
+    connection.execute(
+        text("UPDATE corebound_slots SET trial_id = :trial WHERE campaign_id = :campaign AND slot = :slot"), values
+    )
 
 
 def _write_as(connection: sqlalchemy.Connection, claim: SlotClaim) -> None:

@@ -8,6 +8,7 @@ reason, the child is replaced, or the contract is declared broken); the ledger s
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -122,11 +123,19 @@ class Worker:
         # Before the first claim: nobody renews a lease while the child imports its libraries.
         self._replace_child()
         while self._stop is None:
-            claim = self._patiently(lambda: self._ledger.slots.claim(self._campaign.campaign_id, self._worker_id))
+            claim = self._claim()
             if claim is None:
                 return ExitCode.NOTHING_LEFT
             self._run_attempt(claim)
         return ExitCode.STOPPED
+
+    def _claim(self) -> SlotClaim | None:
+        tries = itertools.count()
+        campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
+        claim: SlotClaim | None = self._patiently(
+            lambda: slots.claim(campaign_id, self._worker_id, again=next(tries) > 0)
+        )
+        return claim
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:

@@ -156,10 +156,12 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM corebound_refuse('the slot was given to another attempt');
         END IF;
-        IF taken IS NULL THEN
-            UPDATE corebound_slots SET trial_id = NEW.trial_id
-            WHERE campaign_id = split_part(writer, '/', 1)::bigint AND slot = split_part(writer, '/', 2)::integer;
+        IF taken IS NOT NULL THEN
+            RAISE EXCEPTION 'slot % has its trial already, its objective may not create another one', writer
+                USING ERRCODE = 'CB002';
         END IF;
+        UPDATE corebound_slots SET trial_id = NEW.trial_id
+        WHERE campaign_id = split_part(writer, '/', 1)::bigint AND slot = split_part(writer, '/', 2)::integer;
     END IF;
     RETURN NEW;
 END
@@ -196,8 +198,9 @@ DECLARE
     newest integer;
 BEGIN
     PERFORM set_config('corebound.slot', writer, true), set_config('corebound.attempt', writer_attempt, true);
+    -- The lock waits for an earlier call whose answer was lost while it was committing.
     SELECT slot, attempt, trial_id INTO found_slot FROM corebound_slots
-    WHERE campaign_id = split_part(writer, '/', 1)::bigint AND slot = split_part(writer, '/', 2)::integer;
+    WHERE campaign_id = split_part(writer, '/', 1)::bigint AND slot = split_part(writer, '/', 2)::integer FOR UPDATE;
     IF found_slot.attempt::text IS DISTINCT FROM writer_attempt THEN
         PERFORM corebound_refuse('the slot was given to another attempt');
     END IF;
