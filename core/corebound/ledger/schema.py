@@ -27,6 +27,8 @@ def prepare_database(url: str) -> None:
     engine = make_engine(url, connections=2, application="corebound-prepare")
     try:
         with storage_errors(engine), engine.connect() as lock:
+            # Whoever makes the schema may take longer on a slow disk than any lock of a running campaign.
+            lock.execute(text("SET lock_timeout = 0"))
             lock.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
             lock.commit()
             try:

@@ -201,7 +201,8 @@ class Supervisor:
                 return self._broken_contract(seat)
             # Nobody has asked it to stop: that comes after the last turn.
             if status != ExitCode.NOTHING_LEFT:
-                self._deaths = 1 if summary.done > self._closed_before else self._deaths + 1
+                if status != ExitCode.LEDGER_UNREACHABLE:  # an outage is nobody's fault, however often
+                    self._deaths = 1 if summary.done > self._closed_before else self._deaths + 1
                 self._closed_before = summary.done
                 self.say(f"{seat.name} ended with status {status}; another one takes its place")
                 with contextlib.suppress(StorageUnreachableError):

@@ -124,7 +124,9 @@ def proportional_memory(pid: int) -> int:
     for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
-    return 0
+    # Some sandboxes have no such file: then what is shared with files or others is left out.
+    sizes = _read(f"/proc/{pid}/statm").split()
+    return (int(sizes[1]) - int(sizes[2])) * PAGE_BYTES if len(sizes) > 2 else 0
 
 
 def _stat(path: str) -> Stat | None:

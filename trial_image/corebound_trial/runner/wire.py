@@ -1,7 +1,7 @@
 """What parent and child say to each other: one JSON object a line over a socket pair.
 
 Messages carry no code and no pickle. What could go wrong: the other side dies in the middle of a line (the reader sees
-the end of the stream and drops the half), or floods progress (the sender throttles it).
+the end of the stream and drops the half), writes what is no message (the same), or floods progress (the sender throttles it).
 """
 
 from __future__ import annotations
@@ -53,7 +53,13 @@ class Wire:
                 raise EOFError
             self._buffer += piece
         line, self._buffer = self._buffer.split(b"\n", 1)
-        message: Message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except ValueError as error:
+            # An objective that writes to every descriptor it finds must not take its worker along.
+            raise EOFError("what came is no message") from error
+        if not isinstance(message, dict) or "type" not in message:
+            raise EOFError("what came is no message")
         return message
 
     def close(self) -> None:

@@ -305,6 +305,8 @@ class Worker:
         except StorageUnreachableError:
             if moment - self._answered_at > self._options.grace:
                 raise
+            # Again soon: once the database is back, a lease that ran out meanwhile is anybody's.
+            self._beat_at = moment - self._campaign.heartbeat_seconds + min(1.0, self._campaign.heartbeat_seconds)
             return
         self._answered_at = moment
         if not beat.lease_held:
