@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from corebound.api.errors import CoreboundError
 
 COMMANDS: Final = {
@@ -28,6 +31,9 @@ COMMANDS: Final = {
     "logs": "Show the output of a slot's attempts.",
     "storage": "Give Optuna's own tools the study.",
 }
+
+
+_PASSWORD: Final = re.compile(r"//[^/@]*:[^/]*@|password=", re.IGNORECASE)
 
 
 class _Lazy(click.Group):
@@ -68,6 +74,7 @@ def corebound() -> None:
 
 def main() -> None:
     """Entry point; each command's ``--help`` has the exit statuses."""
+    _hide_password()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # nohup and shells ignore the hang-up for programs that are to survive it.
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -76,6 +83,31 @@ def main() -> None:
         sys.exit(_run())
     finally:
         _let_go_of_output()
+
+
+def _hide_password() -> None:
+    """A password in ``--storage`` would stand in every process list for as long as we run: begin again without it."""
+    words, url = _without_password(sys.orig_argv)
+    if url is not None:
+        environment = {**os.environ, "COREBOUND_DATABASE_URL": url}
+        os.execve(sys.executable, [sys.executable, *words[1:]], environment)  # noqa: S606 - no shell is what we want
+
+
+def _without_password(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words without ``--storage`` where its URL holds a password, and that URL; else the words and None."""
+    kept, url = [], None
+    waiting = iter(words)
+    for word in waiting:
+        option, equals, value = word.partition("=")
+        if option != "--storage":
+            kept.append(word)
+            continue
+        given = value if equals else next(waiting, None)
+        if given is not None and _PASSWORD.search(given):
+            url = given
+        else:
+            kept += [word] if equals or given is None else [word, given]
+    return kept, url
 
 
 def _run() -> int:

@@ -27,6 +27,7 @@ def _nothing_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """``corebound`` with these arguments in this process; its exit status."""
     monkeypatch.setattr("sys.argv", ["corebound", *arguments])
+    monkeypatch.setattr("sys.orig_argv", [])
     monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as ended:
         main()
@@ -105,3 +106,19 @@ def test_a_heartbeat_that_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("COREBOUND_HEARTBEAT_SECONDS", text)
         with pytest.raises(UsageError, match="expected a number of seconds above 0"):
             _heartbeat_seconds()
+
+
+@pytest.mark.parametrize(
+    ("words", "kept", "url"),
+    [
+        (["run", "--storage", "postgresql://u:geheim@h/d", "-f", "x"], ["run", "-f", "x"], "postgresql://u:geheim@h/d"),
+        (["run", "--storage=postgresql://u:g@h@i/d"], ["run"], "postgresql://u:g@h@i/d"),
+        (["run", "--storage", "postgresql://h/d?password=geheim"], ["run"], "postgresql://h/d?password=geheim"),
+        (["run", "--storage", "postgresql://u@h:5432/d"], None, None),
+        (["run", "--storage=postgresql://h/d"], None, None),
+        (["run", "--storage"], None, None),
+        (["run", "-f", "a=b"], None, None),
+    ],
+)
+def test_a_password_leaves_the_command_line(words: list[str], kept: list[str] | None, url: str | None) -> None:
+    assert command_line._without_password(words) == (words if kept is None else kept, url)
