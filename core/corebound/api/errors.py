@@ -87,6 +87,12 @@ class WarmStartError(CoreboundError):
     exit_code = 2
 
 
+class MissingRequirementError(CoreboundError):
+    """The campaign needs a package that is not installed here."""
+
+    exit_code = 2
+
+
 class FencedError(CoreboundError):
     """This worker's attempt at a slot has been superseded; nothing of it was or will be written."""
 

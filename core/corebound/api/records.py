@@ -84,6 +84,9 @@ class CampaignRecord:
     active_since: datetime | None
     """When the present run began; None while nobody runs it."""
 
+    artifacts: str | None = None
+    """Where the files of its trials are kept, below one folder for each slot: an absolute path or a URL."""
+
     @property
     def metrics(self) -> list[str]:
         """The objectives' metrics, in their order."""
@@ -190,6 +193,8 @@ class SlotRow:
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     constraints: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+    artifacts: str | None = None
+    """Where the files that the trial left are kept."""
     worker: str | None = None
     step: int | None = None
     steps: int | None = None

@@ -6,6 +6,7 @@ entry point that names no function.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, StrictStr
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from corebound.api.model import Finding, Rule
 
+_PASSWORD: Final = re.compile(r"://[^/]*:[^/@]*@")
 KINDS: Final = ("workload", "entrypoint", "command")
 
 
@@ -131,8 +133,14 @@ class TrialSpec(Model):
     )
 
     def rules(self) -> tuple[Rule, ...]:
-        """Exactly one kind of trial; arguments where something takes them; variables once and not our own."""
-        return self._one_kind, self._taken_arguments, self._variables_once, self._own_variables
+        """Exactly one kind of trial; arguments where something takes them; variables once and not our own; a place."""
+        return (
+            self._one_kind,
+            self._taken_arguments,
+            self._variables_once,
+            self._own_variables,
+            self._place_of_files,
+        )
 
     def _one_kind(self) -> Iterator[Finding]:
         kinds = [name for name in KINDS if getattr(self, name) is not None]
@@ -144,6 +152,19 @@ class TrialSpec(Model):
     def _taken_arguments(self) -> Iterator[Finding]:
         if self.arguments and self.entrypoint is None:
             yield ("arguments",), "are keyword arguments of an entrypoint, and there is none here; remove them"
+
+    def _place_of_files(self) -> Iterator[Finding]:
+        if self.artifacts is None:
+            return
+        if not self.artifacts.strip():
+            yield ("artifacts",), "found an empty text, expected a path or an fsspec URL such as abfs://models/run1"
+        if _PASSWORD.search(self.artifacts):
+            # It would be stored, and shown with every trial.
+            yield (
+                ("artifacts",),
+                "found a password in the URL; leave it out and set the file system's own environment variables or fsspec's "
+                "configuration",
+            )
 
     def _variables_once(self) -> Iterator[Finding]:
         seen: set[str] = set()

@@ -73,7 +73,7 @@ def run(
     if write_yaml is not None:
         _write(campaign, write_yaml, entrypoint, reply)
         return
-    _refuse_unavailable(campaign)
+    _check_here(campaign, folder)
     if campaign.spec.suspend:
         _leave_suspended(campaign, reply)
     again = "corebound run " + (f"-f {file}" if file is not None else str(entrypoint))
@@ -87,7 +87,7 @@ def run(
             open_ledger(url, application="corebound-run", connections=3) as ledger,
             ledger.campaigns.supervise(campaign.metadata.name),
         ):
-            record, news = _record(ledger, campaign, fresh=fresh)
+            record, news = _record(ledger, campaign, folder, fresh=fresh)
             plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
 
             def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
@@ -231,14 +231,14 @@ def _write(campaign: SearchCampaign, path: Path, entrypoint: str | None, reply: 
     reply.outcome({"written": str(path), "campaign": campaign.metadata.name}, lines, short=[str(path)])
 
 
-def _refuse_unavailable(campaign: SearchCampaign) -> None:
-    """Better refused than silently left out."""
-    from corebound.api.errors import UsageError
+def _check_here(campaign: SearchCampaign, folder: Path) -> None:
+    """Whether this machine has what the campaign needs, before anything starts."""
+    from corebound.local.artifacts import check_writable, resolved
+    from corebound.local.requirements import check_requirements
 
-    asked = {"trial.artifacts": campaign.spec.trial.artifacts}
-    for field, value in asked.items():
-        if value is not None:
-            raise UsageError(f"spec.{field} is not available in this version; remove it")
+    check_requirements(campaign.spec)
+    if campaign.spec.trial.artifacts is not None:
+        check_writable(resolved(campaign.spec.trial.artifacts, folder=folder))
 
 
 def _leave_suspended(campaign: SearchCampaign, reply: Reply) -> None:
@@ -272,11 +272,12 @@ def _plan(campaign: SearchCampaign, cores: int | None, experience: Experience | 
     return make_plan(campaign, pool, experience=known)
 
 
-def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[CampaignRecord, list[str]]:
+def _record(ledger: Ledger, campaign: SearchCampaign, folder: Path, *, fresh: bool) -> tuple[CampaignRecord, list[str]]:
     """The campaign in the ledger: new, carried on, grown, or refused because something immutable was edited."""
     from corebound.api.errors import CampaignConflictError
     from corebound.api.immutability import immutable_changes
     from corebound.api.loading import campaign_from_mapping
+    from corebound.local.artifacts import resolved
 
     name, spec, news = campaign.metadata.name, campaign.spec, []
     found = ledger.campaigns.find(name)
@@ -297,6 +298,7 @@ def _record(ledger: Ledger, campaign: SearchCampaign, *, fresh: bool) -> tuple[C
             retry_exceptions=spec.failure_policy.retry_exceptions,
             heartbeat_seconds=_heartbeat_seconds(),
             warm_start=warm_start,
+            artifacts=None if spec.trial.artifacts is None else resolved(spec.trial.artifacts, folder=folder),
         )
         return created, news
     changes = immutable_changes(campaign_from_mapping(found.specification), campaign)

@@ -83,8 +83,12 @@ class Campaigns:
         retry_exceptions: bool,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         warm_start: WarmStart | None = None,
+        artifacts: str | None = None,
     ) -> CampaignRecord:
-        """The campaign with its study, N open slots and the trials to learn from, all at once or not at all."""
+        """The campaign with its study, N open slots and the trials to learn from, all at once or not at all.
+
+        ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own.
+        """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -101,9 +105,9 @@ class Campaigns:
             connection.execute(
                 text("""
                     INSERT INTO corebound_campaigns (name, specification, study_name, study_id, trials, retries,
-                        retry_exceptions, heartbeat_seconds, lease_seconds)
+                        retry_exceptions, heartbeat_seconds, lease_seconds, artifacts)
                     VALUES (:name, cast(:specification AS jsonb), :name, :study, :trials, :retries, :retry_exceptions,
-                        :heartbeat, :lease)
+                        :heartbeat, :lease, :artifacts)
                 """),
                 {
                     "name": name,
@@ -114,6 +118,7 @@ class Campaigns:
                     "retry_exceptions": retry_exceptions,
                     "heartbeat": heartbeat_seconds,
                     "lease": heartbeat_seconds * LEASES_PER_HEARTBEAT,
+                    "artifacts": None if artifacts is None else _artifacts_folder(connection, artifacts, name),
                 },
             )
             record = _read(connection, name=name)
@@ -307,6 +312,14 @@ def _take_slots_back(connection: sqlalchemy.Connection, campaign_id: int) -> Non
         "WHERE campaign_id = :campaign AND ended_at IS NULL",
     ):
         connection.execute(text(statement), {"campaign": campaign_id})
+
+
+def _artifacts_folder(connection: sqlalchemy.Connection, below: str, name: str) -> str:
+    """A folder that no campaign of this ledger has: an archived one's files stay where its results say they are."""
+    taken = set(connection.execute(text("SELECT artifacts FROM corebound_campaigns")).scalars())
+    below = below.rstrip("/")
+    folders = (f"{below}/{name}" if index == 1 else f"{below}/{name}@{index}" for index in range(1, 10**6))
+    return next(folder for folder in folders if folder not in taken)
 
 
 def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:

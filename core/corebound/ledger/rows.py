@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import sqlalchemy
 
 _SLOTS: Final = text("""
-    SELECT s.slot, s.state, s.starts AS attempt, s.lost_attempts, s.trial_id, t.number, s.error, w.name AS worker, l.step,
-           l.steps,
+    SELECT s.slot, s.state, s.starts AS attempt, s.lost_attempts, s.trial_id, t.number, s.error, s.artifacts,
+           w.name AS worker, l.step, l.steps,
            l.last_value, l.last_report_at, s.cpu_seconds + coalesce(l.cpu_seconds, 0) AS cpu_seconds,
            s.started_at, s.finished_at
     FROM corebound_slots s

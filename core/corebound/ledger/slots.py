@@ -19,6 +19,8 @@ from corebound.ledger.connection import storage_errors
 from corebound.ledger.rows import running_rows, slot_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import sqlalchemy
 
     from corebound.api.records import SlotRow
@@ -28,7 +30,7 @@ _STATE_OF_TRIAL: Final = {"COMPLETE": SlotState.SUCCEEDED, "PRUNED": SlotState.P
 
 _CLAIMABLE: Final = """
     SELECT s.slot, s.state, s.attempt, s.starts, s.lost_attempts, s.trial_id, t.state::text AS trial_state, c.retries,
-           c.lease_seconds
+           c.lease_seconds, c.artifacts IS NOT NULL AS keeps_files
     FROM corebound_campaigns c
     JOIN corebound_slots s ON s.campaign_id = c.campaign_id AND s.state IN ('open', 'running')
     LEFT JOIN corebound_leases l ON l.campaign_id = s.campaign_id AND l.slot = s.slot
@@ -97,8 +99,8 @@ _CLOSE_TOLD: Final = text("""
     ), dropped AS (
         DELETE FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot IN (SELECT slot FROM held)
     )
-    UPDATE corebound_slots s SET closed_attempt = attempt, error = :error, cpu_seconds = cpu_seconds + :cpu,
-        finished_at = clock_timestamp(),
+    UPDATE corebound_slots s SET closed_attempt = attempt, error = :error, artifacts = :artifacts,
+        cpu_seconds = cpu_seconds + :cpu, finished_at = clock_timestamp(),
         state = CASE held.trial_state WHEN 'COMPLETE' THEN 'succeeded' WHEN 'PRUNED' THEN 'pruned' ELSE 'failed' END
     FROM held WHERE s.campaign_id = :campaign AND s.slot = held.slot RETURNING s.state
 """)
@@ -136,11 +138,19 @@ class Slots:
         self._engine = engine
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def claim(self, campaign_id: int, worker_id: int, *, again: bool = False) -> SlotClaim | None:
+    def claim(
+        self,
+        campaign_id: int,
+        worker_id: int,
+        *,
+        again: bool = False,
+        on_closed: Callable[[int], None] | None = None,
+    ) -> SlotClaim | None:
         """The lowest slot that is open or whose lease has run out; None when nothing can be claimed now.
 
         With ``again`` the answer to an earlier claim of this worker was lost: a slot which that one took is given out
-        first, as the same attempt.
+        first, as the same attempt. ``on_closed`` is called with each slot that is closed in passing: a lost worker had told
+        its trial, or was the last of too many. Nothing is held then.
         """
         with storage_errors(self._engine):
             if again and (own := self._own(campaign_id, worker_id)) is not None:
@@ -159,12 +169,14 @@ class Slots:
                         campaign_id=campaign_id, slot=slot, attempt=attempt, starts=starts, trial_id=None,
                         lost_attempts=lost, has_checkpoint=False,
                     )  # fmt: skip
-                claim = self._claim_begun(campaign_id, worker_id)
-                if claim is not None:
-                    return claim
+                begun = self._claim_begun(campaign_id, worker_id)
+                if isinstance(begun, SlotClaim):
+                    return begun
+                if begun is not None and on_closed is not None:
+                    on_closed(begun)
 
-    def _claim_begun(self, campaign_id: int, worker_id: int) -> SlotClaim | None:
-        """As :meth:`claim`, with a look at what an earlier attempt has left; None: look again."""
+    def _claim_begun(self, campaign_id: int, worker_id: int) -> SlotClaim | int | None:
+        """As :meth:`claim`, with a look at what an earlier attempt has left; a slot that was closed, or None: look again."""
         with self._engine.begin() as connection:
             row = connection.execute(_CANDIDATE, {"campaign": campaign_id}).mappings().one_or_none()
             if row is None:
@@ -182,8 +194,8 @@ class Slots:
             row = connection.execute(_OWN, values).mappings().first()
         return None if row is None else SlotClaim(campaign_id=campaign_id, **row)
 
-    def _take(self, connection: sqlalchemy.Connection, campaign_id: int, worker_id: int, row: Any) -> SlotClaim | None:
-        """Claim the locked slot, or close it when there is nothing left to run in it (None)."""
+    def _take(self, connection: sqlalchemy.Connection, campaign_id: int, worker_id: int, row: Any) -> SlotClaim | int:
+        """Claim the locked slot, or close it when there is nothing left to run in it (its number)."""
         expired = row["state"] == "running"
         lost = row["lost_attempts"] + expired
         last = SlotClaim(
@@ -193,13 +205,15 @@ class Slots:
         if row["trial_state"] in _STATE_OF_TRIAL:
             state = _STATE_OF_TRIAL[row["trial_state"]]
             told = "the trial was told before its worker was lost" if state is SlotState.FAILED else None
+            if row["keeps_files"]:
+                told = "its worker was lost before any files of the trial could be kept"
             self._close(connection, last, state, error=told, cpu_seconds=0.0)
-            return None
+            return last.slot
         if expired and lost > row["retries"]:
             error = f"lost {lost} times: its worker died or lost the database for longer than a lease"
             self._tell_failed(connection, last)
             self._close(connection, last, SlotState.FAILED, error=error, cpu_seconds=0.0)
-            return None
+            return last.slot
         taken = connection.execute(
             _TAKE,
             {
@@ -218,11 +232,20 @@ class Slots:
             self._take_back(connection, claim)
         return claim
 
-    def close(self, claim: SlotClaim, *, cpu_seconds: float, error: str | None = None) -> SlotState:
+    def close(
+        self, claim: SlotClaim, *, cpu_seconds: float, error: str | None = None, artifacts: str | None = None
+    ) -> SlotState:
         """Close the slot as its trial's state says (a trial that still runs is told FAIL)."""
-        values = {"campaign": claim.campaign_id, "slot": claim.slot, "attempt": claim.attempt, "cpu": cpu_seconds}
+        values = {
+            "campaign": claim.campaign_id,
+            "slot": claim.slot,
+            "attempt": claim.attempt,
+            "cpu": cpu_seconds,
+            "error": cleaned(error),
+            "artifacts": artifacts,
+        }
         with storage_errors(self._engine), self._statements.connect() as connection:
-            closed = connection.execute(_CLOSE_TOLD, {**values, "error": cleaned(error)}).scalar()
+            closed = connection.execute(_CLOSE_TOLD, values).scalar()
         if closed is not None:
             return SlotState(closed)
         with storage_errors(self._engine), self._engine.begin() as connection:
@@ -235,6 +258,13 @@ class Slots:
                 state = SlotState.FAILED
             self._close(connection, claim, state, error=error, cpu_seconds=cpu_seconds)
             return state
+
+    def trial_id(self, campaign_id: int, slot: int) -> int | None:
+        """Optuna's id of the slot's trial."""
+        statement = text("SELECT trial_id FROM corebound_slots WHERE campaign_id = :campaign AND slot = :slot")
+        with storage_errors(self._engine), self._statements.connect() as connection:
+            found: int | None = connection.execute(statement, {"campaign": campaign_id, "slot": slot}).scalar()
+        return found
 
     def release(self, claim: SlotClaim, *, cpu_seconds: float = 0.0) -> None:
         """Open the slot again, not counted as lost: the worker was asked to stop."""

@@ -84,13 +84,13 @@ def _requested(summary: LedgerSummary) -> Ending | None:
     requested = summary.campaign.stop_requested
     if requested is None:
         return None
-    word = requested.partition(":")[0].strip()
+    word, _, said = (part.strip() for part in requested.partition(":"))
     good = word in _GOOD_STOPS or word not in set(EndReason)
     remembered = summary.campaign.message if summary.campaign.reason == word else None
     return Ending(
         phase=Phase.SUCCEEDED if good else Phase.FAILED,
         reason=word,
-        message=remembered or requested,
+        message=remembered or said or requested,
         stops_running=_anything_left(summary),
     )
 

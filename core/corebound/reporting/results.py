@@ -37,6 +37,7 @@ def row_mapping(row: SlotRow, metrics: Sequence[str]) -> dict[str, Any]:
         "cpu_seconds": round(row.cpu_seconds, 3),
         "started_at": row.started_at and row.started_at.isoformat(),
         "finished_at": row.finished_at and row.finished_at.isoformat(),
+        "artifacts": row.artifacts,
         "error": row.error,
     }
 
@@ -46,25 +47,26 @@ def results_csv(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
     names = sorted({name for row in rows for name in row.params})
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["slot", "state", "number", *names, *metrics, "attempts", "cpu_seconds", "error"])
+    writer.writerow(["slot", "state", "number", *names, *metrics, "attempts", "cpu_seconds", "artifacts", "error"])
     for row in rows:
         values = list(row.values) if row.values is not None else [""] * len(metrics)
         params = [row.params.get(name, "") for name in names]
         error = (row.error or "").split("\n")[-1]
-        writer.writerow(
-            [row.slot, row.state.value, row.number, *params, *values, row.attempt, f"{row.cpu_seconds:.3f}", error]
-        )
+        spent = [row.attempt, f"{row.cpu_seconds:.3f}"]
+        writer.writerow([row.slot, row.state.value, row.number, *params, *values, *spent, row.artifacts, error])
     return buffer.getvalue()
 
 
 def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> list[str]:
     """A heading and one line per slot."""
     names = sorted({name for row in rows for name in row.params})
-    lines = [["slot", "state", *names, *metrics, "cpu s", "attempts"]]
+    kept = ["artifacts"] if any(row.artifacts for row in rows) else []
+    lines = [["slot", "state", *names, *metrics, "cpu s", "attempts", *kept]]
     for row in rows:
         values = [_shown(value) for value in row.values] if row.values is not None else ["-"] * len(metrics)
         params = [_shown(row.params.get(name, "-")) for name in names]
-        lines.append([str(row.slot), row.state.value, *params, *values, f"{row.cpu_seconds:.1f}", str(row.attempt)])
+        spent = [f"{row.cpu_seconds:.1f}", str(row.attempt), *([row.artifacts or "-"] if kept else [])]
+        lines.append([str(row.slot), row.state.value, *params, *values, *spent])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corebound_trial.objectives.protocol import AttemptContext
@@ -20,7 +21,11 @@ class Ledger:
 
 
 def attempt_context(
-    ledger: Ledger | None = None, *, every: float = 3600.0, stop: Callable[[], bool] = lambda: False
+    ledger: Ledger | None = None,
+    *,
+    every: float = 3600.0,
+    stop: Callable[[], bool] = lambda: False,
+    artifacts: Path = Path("no-artifacts-here"),
 ) -> AttemptContext:
     """Attempt 1 at slot 3."""
     kept = ledger if ledger is not None else Ledger()
@@ -31,6 +36,7 @@ def attempt_context(
         attempt=1,
         campaign="mine",
         trial_number=0,
+        artifacts=artifacts,
         checkpoint_every=every,
         stop_requested=stop,
         save_bytes=lambda payload, step: kept.saved.append(payload),

@@ -82,6 +82,7 @@ class _Run:
             "COREBOUND_PARAMETERS": str(self._scratch / "parameters.json"),
             "COREBOUND_RESULT": str(self._scratch / "result.json"),
             "COREBOUND_CHECKPOINT_DIR": str(self._scratch / "checkpoint"),
+            "COREBOUND_ARTIFACTS": str(context.artifacts),
         }
 
     def follow(self, program: Program) -> None:

@@ -15,6 +15,7 @@ from corebound_trial.objectives.state_codec import decode_state, encode_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import optuna
 
@@ -41,6 +42,8 @@ class AttemptContext:
     attempt: int
     campaign: str
     trial_number: int
+    artifacts: Path
+    """A folder; the files that are left there are kept below ``trial.artifacts``."""
     checkpoint_every: float
     """Seconds between checkpoints."""
     stop_requested: Callable[[], bool]

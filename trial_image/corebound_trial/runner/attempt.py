@@ -7,7 +7,7 @@ each way of ending has its word here, and the parent decides what it means for t
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from corebound.ledger.checkpoints import Checkpoints
     from corebound.ledger.storage import CampaignStorage
     from corebound_trial.objectives.protocol import Objective
+    from corebound_trial.runner.artifacts import Artifacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Ending:
     kind: str
     error: str | None = None
     study_stopped: bool = False
+    artifacts: str | None = None
+    """Where the files that the trial left are kept."""
 
 
 class ReportingTrial(optuna.Trial):
@@ -70,6 +73,9 @@ class AttemptRunner:
     storage: CampaignStorage
     checkpoints: Checkpoints
     objective: Objective | ObjectiveError
+    artifacts: Artifacts
+    on_storing: Callable[[str | None], None]
+    """The trial is told, with this error if it failed; its files are being kept."""
     stop_requested: Callable[[], bool]
     on_progress: Callable[[int | None, int | None, float | None], None]
     last_trial_id: int = -1
@@ -78,12 +84,20 @@ class AttemptRunner:
     def run(self, claim: SlotClaim) -> Ending:
         """Never raises for what an objective does."""
         self.storage.bind(claim)
+        self.artifacts.begin()
         try:
-            return self._run(claim)
+            ending = self._run(claim)
         except FencedError:
             return Ending(kind="fenced")
         except StorageUnreachableError as error:
             return Ending(kind="unreachable", error=str(error))
+        return self._with_artifacts(ending, claim) if ending.kind == "told" else ending
+
+    def _with_artifacts(self, ending: Ending, claim: SlotClaim) -> Ending:
+        kept = self.artifacts.keep(claim.slot, on_progress=lambda: self.on_storing(ending.error))
+        # The objective's own error last: a table shows the last line.
+        errors = [error for error in (kept.failure, ending.error) if error]
+        return replace(ending, artifacts=kept.place, error="\n".join(errors) or None)
 
     def _run(self, claim: SlotClaim) -> Ending:
         seed = campaign_seed(self.spec.search.sampler.seed, self.study_id)
@@ -125,10 +139,10 @@ class AttemptRunner:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's code raises, also SystemExit, is its result
             text = str(error) if isinstance(error, ObjectiveError) else user_traceback(error)
-            return self._failed(study, trial, text)
+            return self._failed(study, trial, claim, text)
         judged = values_of(returned, metrics=[objective.metric for objective in self.spec.objectives])
         if isinstance(judged, str):
-            return self._failed(study, trial, judged)
+            return self._failed(study, trial, claim, judged)
         study.tell(trial, judged)
         return Ending(kind="told", study_stopped=study._stop_flag)
 
@@ -136,10 +150,11 @@ class AttemptRunner:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         return [trial for trial in trials if WARM_START_ATTRIBUTE in trial.system_attrs]
 
-    def _failed(self, study: optuna.Study, trial: optuna.Trial, text: str) -> Ending:
+    def _failed(self, study: optuna.Study, trial: optuna.Trial, claim: SlotClaim, text: str) -> Ending:
         if self.stop_requested():
             return Ending(kind="stopped")
-        if self.spec.failure_policy.retry_exceptions:
+        policy = self.spec.failure_policy
+        if policy.retry_exceptions and claim.lost_attempts < policy.retries:
             return Ending(kind="raised", error=text)
         study.tell(trial, state=TrialState.FAIL)
         return Ending(kind="told", error=text, study_stopped=study._stop_flag)
@@ -169,6 +184,7 @@ class AttemptRunner:
             attempt=claim.starts,
             campaign=self.campaign,
             trial_number=number,
+            artifacts=self.artifacts.folder,
             checkpoint_every=self.spec.checkpoint.every,
             stop_requested=self.stop_requested,
             save_bytes=lambda payload, step: self._save(claim, payload, step),
@@ -192,4 +208,4 @@ class AttemptRunner:
 
 def ending_message(ending: Ending) -> dict[str, Any]:
     """The wire's form."""
-    return {"type": "ended", "kind": ending.kind, "error": ending.error, "study_stopped": ending.study_stopped}
+    return {"type": "ended", **asdict(ending)}

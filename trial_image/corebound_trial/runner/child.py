@@ -37,6 +37,7 @@ class Child:
         self._orders: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._told_at = 0.0
+        self._stored_at = 0.0
         self._progress: dict[str, Any] = {}
 
     def main(self) -> None:
@@ -78,9 +79,10 @@ class Child:
         from corebound.api.loading import campaign_from_mapping
         from corebound.ledger.checkpoints import Checkpoints
         from corebound.ledger.storage import CampaignStorage
-        from corebound_trial.objectives.entrypoint import load_function
         from corebound_trial.objectives.loading import load_objective
+        from corebound_trial.runner.artifacts import Artifacts
         from corebound_trial.runner.attempt import AttemptRunner
+        from corebound_trial.runner.callbacks import load_callbacks
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         spec = campaign_from_mapping(setup["specification"]).spec
@@ -93,7 +95,7 @@ class Child:
             objective = load_objective(
                 spec.trial, folder=folder, metrics=[objective.metric for objective in spec.objectives]
             )
-            callbacks = [load_function(name, folder=folder) for name in spec.trial.callbacks]
+            callbacks = load_callbacks(spec.trial.callbacks, folder=folder)
         except ObjectiveError as error:
             objective = error
         runner = AttemptRunner(
@@ -107,6 +109,8 @@ class Child:
             storage=storage,
             checkpoints=Checkpoints(storage.engine),
             objective=objective,
+            artifacts=Artifacts(Path(setup["scratch"]) / "artifacts", keep_in=setup["artifacts"]),
+            on_storing=self._on_storing,
             stop_requested=self._stop.is_set,
             on_progress=self._on_progress,
         )
@@ -117,9 +121,10 @@ class Child:
         from corebound_trial.runner.attempt import ending_message
 
         if order["type"] == "closed":
-            self._call_back(runner, callbacks)
+            self._call_back(runner, order["trial_id"], callbacks)
             return
         self._progress = {}
+        self._stored_at = 0.0
         ending = runner.run(SlotClaim(**order["claim"]))
         sys.stdout.flush()
         sys.stderr.flush()
@@ -129,21 +134,22 @@ class Child:
         pools = [[report.library, report.threads] for report in read_pools()]
         self._wire.send({**ending_message(ending), "pools": pools})
 
-    def _call_back(self, runner: Any, callbacks: list[Any]) -> None:
-        import traceback
+    def _call_back(self, runner: Any, trial_id: int, callbacks: list[Any]) -> None:
+        from corebound_trial.runner.callbacks import call_back
 
-        import optuna
-
-        runner.storage.bind(None)
-        study = optuna.load_study(study_name=runner.study_name, storage=runner.storage)
-        for callback in callbacks:
-            try:
-                callback(study, runner.storage.get_trial(runner.last_trial_id))
-            except Exception:  # noqa: BLE001 - a callback's error is shown in the output and harms no trial
-                traceback.print_exc()
+        stopped = call_back(callbacks, storage=runner.storage, study_name=runner.study_name, trial_id=trial_id)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._wire.send({"type": "called back", "study_stopped": stopped})
 
     def _on_breach(self, breach: Breach) -> None:
         self._wire.send({"type": "breach", "message": breach.message})
+
+    def _on_storing(self, error: str | None) -> None:
+        now = time.monotonic()
+        if now - self._stored_at >= PROGRESS_SECONDS:
+            self._stored_at = now
+            self._wire.send({"type": "storing", "error": error})
 
     def _on_progress(self, step: int | None, steps: int | None, value: float | None) -> None:
         changes = {"step": step, "steps": steps, "value": value}

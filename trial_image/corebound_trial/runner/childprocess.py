@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -18,7 +19,7 @@ import termios
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from corebound.local.output import AttemptOutput
 from corebound_trial.binding.process import end_tree
@@ -27,6 +28,10 @@ from corebound_trial.runner.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+LOOSE_BYTES: Final = 1_000_000
+"""Of the output that belongs to no attempt, what is kept of each child."""
 
 
 class ChildProcess:
@@ -49,10 +54,11 @@ class ChildProcess:
         self._output: AttemptOutput | None = None
         self._switching = threading.Lock()
         self.output_at = time.monotonic()
-        descriptor, name = tempfile.mkstemp(prefix="corebound-stacks-")
-        os.close(descriptor)
-        self._stacks = Path(name)
-        self.wire.send({**setup, "parent": os.getpid(), "stacks": name})
+        # The parent's, so that nothing stays behind of a child that is killed.
+        self._scratch = Path(tempfile.mkdtemp(prefix="corebound-child-"))
+        self._stacks = self._scratch / "stacks"
+        self._loose_bytes = LOOSE_BYTES
+        self.wire.send({**setup, "parent": os.getpid(), "stacks": str(self._stacks), "scratch": str(self._scratch)})
         self._pump = threading.Thread(target=self._keep_output, daemon=True)
         self._pump.start()
 
@@ -83,11 +89,15 @@ class ChildProcess:
                 self._output = AttemptOutput(self._output_folder, slot=slot, attempt=attempt)
         self.output_at = time.monotonic()
 
-    def end_output(self) -> None:
-        """Wait for what is still in the pipe, then close the attempt's file."""
+    def drain_output(self) -> None:
+        """Wait for what is still in the pipe."""
         deadline = time.monotonic() + 1.0
         while self._waiting_bytes() and time.monotonic() < deadline:
             time.sleep(0.01)
+
+    def end_output(self) -> None:
+        """Wait for what is still in the pipe, then close the attempt's file."""
+        self.drain_output()
         with self._switching:
             if self._output is not None:
                 self._output.close()
@@ -109,7 +119,7 @@ class ChildProcess:
         self._pump.join(timeout=2.0)
         self.end_output()
         self.wire.close()
-        self._stacks.unlink(missing_ok=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _keep_output(self) -> None:
         stream = self._process.stdout
@@ -123,6 +133,11 @@ class ChildProcess:
                 elif self._output_folder is None:
                     sys.stdout.buffer.write(piece)
                     sys.stdout.buffer.flush()
+                elif self._loose_bytes > 0:
+                    # Of no attempt: imports, or a callback in a fresh child. It goes to the worker's own log.
+                    sys.stderr.buffer.write(piece[: self._loose_bytes])
+                    sys.stderr.buffer.flush()
+                    self._loose_bytes -= len(piece)
         stream.close()
 
     def _waiting_bytes(self) -> int:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MEBIBYTE: Final = 2**20
 SHOW_SECONDS: Final = 1.0
+STORING_SECONDS: Final = 600.0
+"""How long keeping a trial's files may show no progress; its own limits count no more by then."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +39,9 @@ class RunningAttempt:
     reported: float | None = None
     report_shown: bool = False
     stopping_since: float | None = None
+    storing: float | None = None
+    """When the files of the trial, which is told by then, were last seen to be on their way."""
+    told_error: str | None = None
 
     def hear(self, progress: Mapping[str, Any], *, now: float) -> None:
         """The child has shown progress."""
@@ -54,6 +59,14 @@ class RunningAttempt:
             return SHOW_SECONDS
         return max(SHOW_SECONDS, (now - self.started) / 2)
 
+    def store(self, error: str | None, *, now: float) -> None:
+        """The trial is told, and its files are being kept."""
+        self.storing, self.told_error = now, error
+
+    def told_without_files(self, reason: str) -> str:
+        """The error of a slot whose attempt ended while its files were being kept."""
+        return "\n".join(part for part in (f"the files of the trial were not kept: {reason}", self.told_error) if part)
+
     def progress(self, *, cpu_seconds: float, now: float) -> SlotProgress:
         """For the heartbeat."""
         self.report_shown = self.reported is not None
@@ -67,6 +80,9 @@ class RunningAttempt:
 
     def overdue(self, trial: TrialSpec, *, now: float) -> str | None:
         """Why the attempt took too long; None while it may go on."""
+        if self.storing is not None:
+            slow = now - self.storing > STORING_SECONDS
+            return f"copying them made no progress for {STORING_SECONDS:g} s" if slow else None
         if trial.timeout is not None and now - self.started > trial.timeout:
             return f"took longer than timeout {trial.timeout:g} s"
         if trial.stall_timeout is not None and now - self.active > trial.stall_timeout:

@@ -12,21 +12,26 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
-from corebound.api.errors import FencedError, StorageUnreachableError, ThreadContractError
+from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
+from corebound.api.records import SlotState
 from corebound.local.cgroups import throttled_seconds
+from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
 from corebound_trial.binding.breach import Breach, BreachWatch
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
 from corebound_trial.binding.telemetry import Meter, TreeSampler
+from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, STOP_SECONDS, wait_for_callbacks
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
+from corebound_trial.runner.closing import Closing
 from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 
 if TYPE_CHECKING:
@@ -41,8 +46,9 @@ GRACE_SECONDS: Final = 600.0
 SAMPLE_SECONDS: Final = 1.0
 SIGN_OF_LIFE_SECONDS: Final = 0.05
 """CPU time between two samples that shows a silent trial at work."""
-STOP_SECONDS: Final = 10.0
 READY_SECONDS: Final = 120.0
+CALLED_BACK: Final = (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)
+"""Closings after which callbacks are called: not skipped ones, whose campaign is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,7 @@ class Worker:
         self._sampler = TreeSampler(os.getpid())
         self._meter = Meter(throttled=throttled_seconds if options.own_quota else None)
         self._breaches = BreachWatch(threads=options.threads)
+        self._closing = Closing(slots=ledger.slots, patiently=self._patiently, cpu_seconds=self._cpu_seconds)
         self._worker_id = -1
         self._stop: str | None = None
         self._ending: str | None = None
@@ -85,10 +92,11 @@ class Worker:
     def run(self) -> int:
         """Slot after slot; returns the exit code."""
         try:
+            check_requirements(self._spec)
             self._check_contract()
             self._worker_id = self._patiently(self._register)
             code = self._work()
-        except ThreadContractError as error:
+        except (MissingRequirementError, ThreadContractError) as error:
             self.message, code = str(error), ExitCode.CONTRACT_BROKEN
         except StorageUnreachableError as error:
             self.message, code = str(error), ExitCode.LEDGER_UNREACHABLE
@@ -133,46 +141,51 @@ class Worker:
         tries = itertools.count()
         campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
         claim: SlotClaim | None = self._patiently(
-            lambda: slots.claim(campaign_id, self._worker_id, again=next(tries) > 0)
+            lambda: slots.claim(
+                campaign_id, self._worker_id, again=next(tries) > 0, on_closed=self._call_back
+            )
         )
         return claim
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:
-            child = self._child
-            if child is None or child.exit_status() is not None:
-                child = self._replace_child()
+            child = self._living_child()
             self._meter.add(self._sampler.sample())
             now = time.monotonic()
             attempt = RunningAttempt(claim=claim, started=now, active=now, cpu_before=self._cpu_seconds())
             child.begin_output(slot=claim.slot, attempt=claim.starts)
             child.wire.send({"type": "run", "claim": asdict(claim)})
-            self._watch(child, attempt)
+            state = self._watch(child, attempt)
+            if state in CALLED_BACK:
+                self._call_back(claim.slot)
+            child.end_output()
         except FencedError:
             self._end_child()
 
-    def _watch(self, child: ChildProcess, attempt: RunningAttempt) -> None:
-        """Until the attempt has ended, one way or another."""
+    def _living_child(self) -> ChildProcess:
+        child = self._child
+        return self._replace_child() if child is None or child.exit_status() is not None else child
+
+    def _watch(self, child: ChildProcess, attempt: RunningAttempt) -> SlotState | None:
+        """Until the attempt has ended, one way or another; the slot's state then, None where it was given back."""
         sampled = 0.0
         while True:
             try:
                 message = child.wire.receive(timeout=0.2)
             except EOFError:
-                self._child_gone(child, attempt)
-                return
+                return self._child_gone(child, attempt)
             if message is not None and message["type"] == "ended":
-                child.end_output()
-                self._ended(child, attempt, message)
-                return
+                child.drain_output()
+                return self._ended(attempt, message)
             if message is not None:
                 self._hear(message, attempt)
             if time.monotonic() - sampled >= SAMPLE_SECONDS:
                 sampled = time.monotonic()
                 if (reason := self._sample(child, attempt)) is not None:
-                    self._lose(attempt, reason)
-                    return
+                    self._end_child()
+                    return self._closing.lose(attempt, reason)
             if self._stop_attempt(child, attempt):
-                return
+                return self._closing.give_back(attempt, campaign_ended=self._ending)
             self._beat(attempt)
 
     def _hear(self, message: Message, attempt: RunningAttempt) -> None:
@@ -180,6 +193,8 @@ class Worker:
             self._break_contract(attempt, message["message"])
         elif message["type"] == "progress":
             attempt.hear(message, now=time.monotonic())
+        elif message["type"] == "storing":
+            attempt.store(message["error"], now=time.monotonic())
 
     def _sample(self, child: ChildProcess, attempt: RunningAttempt) -> str | None:
         """Measure and judge; the reason to end the attempt, if there is one."""
@@ -213,66 +228,70 @@ class Worker:
         if time.monotonic() - attempt.stopping_since < STOP_SECONDS:
             return False
         self._end_child()
-        self._give_back(attempt)
         return True
 
-    def _give_back(self, attempt: RunningAttempt) -> None:
-        """A stopped attempt: skipped when the campaign has ended, else open again."""
-        cpu = self._cpu_seconds() - attempt.cpu_before
-        ending = self._ending
-        if ending is not None:
-            self._patiently(lambda: self._ledger.slots.skip(attempt.claim, reason=ending, cpu_seconds=cpu))
-        else:
-            self._patiently(lambda: self._ledger.slots.release(attempt.claim, cpu_seconds=cpu))
-
-    def _ended(self, child: ChildProcess, attempt: RunningAttempt, message: Message) -> None:
+    def _ended(self, attempt: RunningAttempt, message: Message) -> SlotState | None:
         self._meter.add(self._sampler.sample())
         self._judge_pools(attempt, message["pools"])
-        cpu = self._cpu_seconds() - attempt.cpu_before
-        error, slots, claim = message["error"], self._ledger.slots, attempt.claim
+        state: SlotState | None = None
         match message["kind"]:
             case "told":
                 if message["study_stopped"]:
-                    self._patiently(
-                        lambda: self._ledger.campaigns.request_stop(
-                            self._campaign.campaign_id, EndReason.STOPPED_BY_OBJECTIVE
-                        )
-                    )
-                self._patiently(lambda: slots.close(claim, cpu_seconds=cpu, error=error))
-                if self._spec.trial.callbacks:
-                    child.wire.send({"type": "closed"})
+                    self._end_campaign("the objective called study.stop()")
+                state = self._closing.close(attempt, error=message["error"], artifacts=message["artifacts"])
             case "raised":
-                self._patiently(lambda: slots.retry(claim, error=error, cpu_seconds=cpu))
+                state = self._closing.retry(attempt, message["error"])
             case "stopped":
-                self._give_back(attempt)
+                self._closing.give_back(attempt, campaign_ended=self._ending)
                 if self._stop is None and self._ending is None:
                     # The objective stopped without being asked: it would do so for ever.
                     self._stop = "the objective stopped by itself"
             case "lost":
-                self._patiently(lambda: slots.lose(claim, error=error, cpu_seconds=cpu))
+                state = self._closing.lose(attempt, message["error"])
             case "unreachable":
-                raise StorageUnreachableError(error)
+                raise StorageUnreachableError(message["error"])
             case "fenced":
                 pass
         self._beat(None, now=True)
+        return state
 
-    def _child_gone(self, child: ChildProcess, attempt: RunningAttempt) -> None:
+    def _child_gone(self, child: ChildProcess, attempt: RunningAttempt) -> SlotState:
         """A signal is a lost attempt; an exit in mid-trial is the objective's own doing and failed."""
         deadline = time.monotonic() + 5
         while (status := child.exit_status()) is None and time.monotonic() < deadline:
             time.sleep(0.02)
         self._end_child()
-        cpu = self._cpu_seconds() - attempt.cpu_before
-        if status is None or status < 0:
-            error = ending_of(status) if status is not None else "closed its connection to the worker"
-            self._patiently(lambda: self._ledger.slots.lose(attempt.claim, error=error, cpu_seconds=cpu))
-        else:
-            self._patiently(lambda: self._ledger.slots.close(attempt.claim, cpu_seconds=cpu, error=ending_of(status)))
+        if status is None or status < 0 or attempt.storing is not None:
+            reason = ending_of(status) if status is not None else "closed its connection to the worker"
+            return self._closing.lose(attempt, reason)
+        return self._closing.close(attempt, error=ending_of(status))
 
-    def _lose(self, attempt: RunningAttempt, reason: str) -> None:
-        self._end_child()
-        cpu = self._cpu_seconds() - attempt.cpu_before
-        self._patiently(lambda: self._ledger.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
+    def _end_campaign(self, why: str) -> None:
+        reason = f"{EndReason.STOPPED_BY_OBJECTIVE}: {why}"
+        self._patiently(lambda: self._ledger.campaigns.request_stop(self._campaign.campaign_id, reason))
+
+    def _call_back(self, slot: int) -> None:
+        """Let the child call ``trial.callbacks`` for the trial of a slot that this worker has closed."""
+        if not self._spec.trial.callbacks:
+            return
+        trial_id = self._patiently(lambda: self._ledger.slots.trial_id(self._campaign.campaign_id, slot))
+        if trial_id is None:
+            return  # its worker died before it had made one
+        called = wait_for_callbacks(
+            self._living_child(),
+            trial_id=trial_id,
+            limit=self._spec.trial.timeout or CALLBACK_SECONDS,
+            stopping=lambda: (self._stop or self._ending) is not None,
+            turn=self._beat_between,
+        )
+        if called.breach is not None:
+            self._end_child()
+            raise ThreadContractError(f"thread contract broken in a callback after slot {slot}: {called.breach}")
+        if called.problem is not None:
+            self._end_child()
+            sys.stderr.write(f"after slot {slot}: {called.problem}; another process takes its place\n")
+        if called.study_stopped:
+            self._end_campaign(f"a callback called study.stop() after slot {slot}")
 
     def _judge_pools(self, attempt: RunningAttempt, pools: list[list[Any]]) -> None:
         reports = [PoolReport(library=library, threads=threads) for library, threads in pools]
@@ -285,6 +304,12 @@ class Worker:
         with contextlib.suppress(FencedError):
             self._patiently(lambda: self._ledger.slots.release(attempt.claim))
         raise ThreadContractError(f"thread contract broken in slot {attempt.claim.slot}: {message}")
+
+    def _beat_between(self) -> None:
+        """A heartbeat that belongs to no attempt."""
+        if time.monotonic() - self._beat_at >= self._campaign.heartbeat_seconds:
+            self._meter.add(self._sampler.sample())
+            self._beat(None)
 
     def _beat(self, attempt: RunningAttempt | None, *, now: bool = False) -> None:
         """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over."""
@@ -334,6 +359,7 @@ class Worker:
                 "study_id": self._campaign.study_id,
                 "threads": self._options.threads,
                 "workers": self._campaign.workers,
+                "artifacts": self._campaign.artifacts,
                 "folder": str(self._options.folder),
                 "grace": self._options.grace,
             },

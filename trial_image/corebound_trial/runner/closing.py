@@ -1,0 +1,60 @@
+"""How the end of an attempt becomes the state of its slot; every way waits patiently for the database.
+
+What could go wrong: an attempt that ends while the files of its trial are being kept. Its trial is told by then, so the slot
+is closed with the trial's value and the reason why the files are missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corebound.api.records import SlotState
+    from corebound.ledger.slots import Slots
+    from corebound_trial.runner.running_attempt import RunningAttempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """Ends attempts. The slot's state is returned, None where it was given back or skipped."""
+
+    slots: Slots
+    patiently: Callable[[Callable[[], Any]], Any]
+    cpu_seconds: Callable[[], float]
+    """CPU seconds of the whole worker until now."""
+
+    def close(self, attempt: RunningAttempt, *, error: str | None, artifacts: str | None = None) -> SlotState:
+        """As its trial's state says."""
+        cpu = self.cpu_seconds() - attempt.cpu_before
+        state: SlotState = self.patiently(
+            lambda: self.slots.close(attempt.claim, cpu_seconds=cpu, error=error, artifacts=artifacts)
+        )
+        return state
+
+    def lose(self, attempt: RunningAttempt, reason: str) -> SlotState:
+        """Lost by no fault of the objective's own."""
+        if attempt.storing is not None:
+            return self.close(attempt, error=attempt.told_without_files(reason))
+        cpu = self.cpu_seconds() - attempt.cpu_before
+        state: SlotState = self.patiently(lambda: self.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
+        return state
+
+    def retry(self, attempt: RunningAttempt, error: str) -> SlotState:
+        """Raised, under ``retryExceptions``."""
+        cpu = self.cpu_seconds() - attempt.cpu_before
+        state: SlotState = self.patiently(lambda: self.slots.retry(attempt.claim, error=error, cpu_seconds=cpu))
+        return state
+
+    def give_back(self, attempt: RunningAttempt, *, campaign_ended: str | None) -> SlotState | None:
+        """Stopped: skipped when the campaign has ended, else open again."""
+        if attempt.storing is not None:
+            return self.close(attempt, error=attempt.told_without_files("the worker was stopped"))
+        cpu = self.cpu_seconds() - attempt.cpu_before
+        if campaign_ended is not None:
+            self.patiently(lambda: self.slots.skip(attempt.claim, reason=campaign_ended, cpu_seconds=cpu))
+        else:
+            self.patiently(lambda: self.slots.release(attempt.claim, cpu_seconds=cpu))
+        return None
