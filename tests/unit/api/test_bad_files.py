@@ -158,6 +158,8 @@ BAD: Final = [
         ],
     ),
     (TAIL, "env: [{name: COREBOUND_SLOT, value: '1'}]", ["found COREBOUND_SLOT, which Corebound itself sets"]),
+    (TAIL, "artifacts: ''", ["17: spec.trial.artifacts: found an empty text, expected a path or an fsspec URL"]),
+    (TAIL, "artifacts: ftp://me:geheim@host/x", ["17: spec.trial.artifacts: found a password in the URL"]),
     (KIND, "entrypoint: a:b\n    " + KIND, ["spec.trial.command: found beside entrypoint, expected exactly one of"]),
     (KIND + "\n    ", "", ["spec.trial: found none of workload, entrypoint, command, expected exactly one; add it"]),
     (KIND, "entrypoint: train.py", ["found 'train.py', expected package.module:function or file.py:function"]),

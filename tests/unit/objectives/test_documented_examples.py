@@ -12,10 +12,13 @@ import yaml
 
 from corebound.api.search import Search
 from corebound.api.trial import TrialSpec
+from corebound.local.artifacts import resolved
 from corebound_trial.objectives.entrypoint import load_function
 from corebound_trial.objectives.loading import load_objective
 from corebound_trial.objectives.protocol import Stopped
 from corebound_trial.objectives.result import values_of
+from corebound_trial.runner.artifacts import Artifacts
+from corebound_trial.runner.callbacks import load_callbacks
 from corebound_trial.runner.sampling import make_sampler
 from corebound_trial.runner.seeds import seed_everything
 
@@ -76,12 +79,18 @@ def test_a_stopped_objective_goes_on_to_the_same_result(shown: Path) -> None:
     assert [step for step, _ in ledger.progress] == list(range(1, 51))
 
 
-def test_a_program(shown: Path, request: pytest.FixtureRequest) -> None:
+@pytest.fixture
+def specs(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """Every ``trial`` that the page shows as YAML: a program, files to keep, callbacks."""
     page = (request.config.rootpath / "docs" / "objective.md").read_text(encoding="utf-8")
-    (spec,) = [yaml.safe_load(text) for kind, _, text in _BLOCK.findall(page) if kind == "yaml"]
+    return [yaml.safe_load(text)["trial"] for kind, _, text in _BLOCK.findall(page) if kind == "yaml"]
+
+
+def test_a_program(shown: Path, specs: list[dict[str, Any]]) -> None:
+    spec, _, _ = specs
     trial, ledger = a_trial(rate=0.5), Ledger()
     trial.suggest_float("rate", 0, 1)
-    assert run(shown, spec["trial"], trial, ledger=ledger, every=0.0) == pytest.approx(0.75**10)
+    assert run(shown, spec, trial, ledger=ledger, every=0.0) == pytest.approx(0.75**10)
     assert sorted(trial.study.trials[0].intermediate_values) == list(range(1, 11))
 
 
@@ -92,6 +101,28 @@ def test_a_result_file(shown: Path) -> None:
     assert trial.study.trials[0].user_attrs["host"]
 
 
+def test_files_to_keep(shown: Path, specs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, spec, _ = specs
+    monkeypatch.setenv("COREBOUND_ARTIFACTS", "")
+    artifacts = Artifacts(shown / "scratch", keep_in=f"{resolved(spec['artifacts'], folder=shown)}/campaign")
+    artifacts.begin()
+    value = run(shown, spec, a_trial(w0=0.5, w1=0.5, w2=-1.0), artifacts=artifacts.folder)
+    assert value == 1.5
+    assert artifacts.keep(3, on_progress=lambda: None).place == str(shown / "models" / "campaign" / "3")
+    assert (shown / "models" / "campaign" / "3" / "weights.json").read_text() == "[0.5, 0.5, -1.0]"
+
+
+def test_callbacks(shown: Path, specs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, spec = specs
+    callbacks = load_callbacks(TrialSpec.model_validate(spec).callbacks, folder=shown)
+    monkeypatch.chdir(shown)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    study.optimize(lambda trial: max(0.25, trial.suggest_float("x", 0, 1)), n_trials=200, callbacks=callbacks)
+    assert 20 < len(study.trials) < 200
+    first, *_ = (shown / "finished.txt").read_text().splitlines()
+    assert first == f"0 COMPLETE {study.trials[0].values}"
+
+
 def test_a_sampler(shown: Path) -> None:
     sampler = {"entrypoint": "samplers.py:make_sampler", "options": {"n_startup_trials": 3}}
     made = make_sampler(Search.model_validate({"sampler": sampler}), seed=1, slot=0, slot_seed=2, folder=shown)
@@ -100,5 +131,8 @@ def test_a_sampler(shown: Path) -> None:
 
 def test_every_file_shown_is_run_here(shown: Path) -> None:
     files = {path.name for path in shown.iterdir()}
-    assert files == {"train.py", "shared.py", "resumable.py", "program.py", "result.sh", "samplers.py"}
+    assert files == {"train.py", "shared.py", "resumable.py", "program.py", "result.sh", "samplers.py"} | {
+        "model.py",
+        "watching.py",
+    }
     assert load_function("train.py:objective", folder=shown)
