@@ -8,6 +8,7 @@ superseded; each becomes an error of the one tree.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from corebound.api.records import SlotClaim
 
+_REFUSED_LOGIN: Final = re.compile(
+    r"FATAL: .*(password authentication failed|does not exist|no pg_hba\.conf entry|not permitted to log in)"
+)
+"""While connecting the driver has no SQLSTATE, only the server's words; in another language trying again does no harm."""
 FENCED: Final = "CB001"
 """SQLSTATE of a write by a superseded attempt."""
 
@@ -148,7 +153,7 @@ def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> St
 def is_passing(error: DBAPIError) -> bool:
     """Whether trying again may help: a lost connection, a server that starts or stops, a deadlock, a lock time-out."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    if state[:2] == "28" or state[:2] == "3D":
+    if state[:2] == "28" or state[:2] == "3D" or (not state and _REFUSED_LOGIN.search(str(error.orig))):
         return False
     if state[:2] in ("08", "40", "57", "53") or state == "55P03" or state == "25P03":
         return True
