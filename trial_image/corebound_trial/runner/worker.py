@@ -141,9 +141,7 @@ class Worker:
         tries = itertools.count()
         campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
         claim: SlotClaim | None = self._patiently(
-            lambda: slots.claim(
-                campaign_id, self._worker_id, again=next(tries) > 0, on_closed=self._call_back
-            )
+            lambda: slots.claim(campaign_id, self._worker_id, again=next(tries) > 0, on_closed=self._call_back)
         )
         return claim
 
