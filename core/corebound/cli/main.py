@@ -8,6 +8,7 @@ shown with its stack.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -34,6 +35,8 @@ COMMANDS: Final = {
 
 
 _PASSWORD: Final = re.compile(r"//[^/@]*:[^/]*@|password=", re.IGNORECASE)
+
+_NO_PLACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class _Lazy(click.Group):
@@ -122,6 +125,10 @@ def _run() -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
+        if error.filename is not None and error.errno in _NO_PLACE:
+            remedy = "make room or choose another place; local state is kept in the folder named by COREBOUND_HOME"
+            message = f"{error.filename} cannot be written: {error.strerror}; {remedy}"
+            return _failed(message, kind="OSError", status=1)
         if error.filename is not None:
             raise
         return _failed(f"the output cannot be written: {error.strerror}", kind="OSError", status=1)
