@@ -40,6 +40,8 @@ def storage(
     The embedded database is started if need be, and left running for other tools until corebound storage --stop. With
     --quiet only the URL is printed.
     """
+    from dataclasses import asdict
+
     from corebound.api.errors import UsageError
     from corebound.local.postgres import EmbeddedPostgres
 
@@ -54,7 +56,16 @@ def storage(
     with opened_ledger(storage, application="corebound-storage") as ledger:
         campaign = ledger.campaigns.get(name)
         if export is not None:
-            _export(ledger.optuna_url, campaign.study_name, export, reply)
+            written = ledger.export(campaign, export)
+            if written.unfinished:
+                reply.note(
+                    f"{written.unfinished} running trials are failed in the copy: nobody would ever finish them there"
+                )
+            reply.outcome(
+                {"exported": str(export), "study": campaign.study_name, **asdict(written)},
+                [f"wrote {written.trials} trials to {export}: sqlite:///{export}, study {campaign.study_name}"],
+                short=[str(export)],
+            )
             return
         if is_embedded(storage):
             EmbeddedPostgres.of_this_user().keep()
@@ -67,15 +78,3 @@ def storage(
         [f"url:   {url}", f"study: {campaign.study_name}"],
         short=[url],
     )
-
-
-def _export(url: str, study_name: str, path: Path, reply: Reply) -> None:
-    from corebound.api.errors import UsageError
-
-    if path.exists():
-        raise UsageError(f"{path} exists already; choose a new file")
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    optuna.copy_study(from_study_name=study_name, from_storage=url, to_storage=f"sqlite:///{path}")
-    reply.outcome({"exported": str(path), "study": study_name}, [f"wrote {path}"], short=[str(path)])

@@ -13,8 +13,12 @@ from corebound.ledger.summaries import Summaries
 from corebound.ledger.workers import Workers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import sqlalchemy
 
+    from corebound.api.records import CampaignRecord
+    from corebound.ledger.export import Export
     from corebound.ledger.storage import CampaignStorage
 
 
@@ -45,6 +49,12 @@ class Ledger:
     def public_url(self) -> str:
         """The same address without what is secret in it."""
         return public_address(database_url(self._url))
+
+    def export(self, campaign: CampaignRecord, path: Path) -> Export:
+        """Write the campaign's study to a new SQLite file of Optuna's form."""
+        from corebound.ledger.export import export_study
+
+        return export_study(self._engine, campaign, path)
 
     def close(self) -> None:
         """Let go of every connection."""
