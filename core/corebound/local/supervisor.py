@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.contract import ExitCode
 from corebound.api.errors import StorageUnreachableError
 from corebound.api.loading import campaign_from_mapping
-from corebound.api.records import Phase
+from corebound.api.records import Phase, SlotState
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
 from corebound.planning.cost import reserved_cost
@@ -161,8 +161,13 @@ class Supervisor:
                 time.sleep(1.0)
 
     def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> None:
-        """Start a worker on each empty seat while there are slots for it."""
-        wanted = summary.claimable
+        """Start a worker on each empty seat while there are slots for it, no more at a time than cores can import.
+
+        130 that start at once on 2 cores are all ready after minutes, one after the other the first after seconds.
+        """
+        at_work = summary.counts.get(SlotState.RUNNING, 0)
+        starting = sum(seat.process is not None for seat in self._seats) - at_work
+        wanted = min(summary.claimable, len(os.sched_getaffinity(0)) - starting)
         for seat in self._seats:
             if seat.process is None and wanted > 0:
                 wanted -= 1
