@@ -250,7 +250,7 @@ class SlotMachine(RuleBasedStateMachine):
                 assert FINISHED[TrialState[bound[row.slot][1]]] == row.state.value
         assert not [number for _, number, state, _ in self._trials() if state == "RUNNING"]
         for table in ("corebound_leases", "corebound_checkpoints"):
-            left = self.sql.execute(f"SELECT count(*) FROM {table} WHERE campaign_id = %s", (self.campaign,))  # noqa: S608
+            left = self.sql.execute(f"SELECT count(*) FROM {table} WHERE campaign_id = %s", (self.campaign,))  # noqa: S608 - names of our own tables
             assert left.fetchone() == (0,), f"{table} outlive their slots"
 
     # Hands ---------------------------------------------------------------------------------------------------------
@@ -385,10 +385,10 @@ class SlotMachine(RuleBasedStateMachine):
         ours, values = ("slots", "leases", "checkpoints"), ("params", "values", "intermediate_values")
         optunas = (*values, "user_attributes", "system_attributes")
         queries = [
-            *(f"SELECT x::text FROM corebound_{name} x WHERE campaign_id = %(campaign)s ORDER BY 1" for name in ours),  # noqa: S608
+            *(f"SELECT x::text FROM corebound_{name} x WHERE campaign_id = %(campaign)s ORDER BY 1" for name in ours),  # noqa: S608 - names of our own tables
             "SELECT t::text FROM trials t WHERE study_id = %(study)s ORDER BY 1",
             *(
-                f"SELECT x::text FROM trial_{name} x JOIN trials USING (trial_id) WHERE study_id = %(study)s ORDER BY 1"  # noqa: S608
+                f"SELECT x::text FROM trial_{name} x JOIN trials USING (trial_id) WHERE study_id = %(study)s ORDER BY 1"  # noqa: S608 - names of our own tables
                 for name in optunas
             ),
         ]
