@@ -16,13 +16,23 @@ from collections import defaultdict
 from pathlib import Path
 
 import optuna
+import psycopg
+import psycopg.sql
 
+from corebound.api.records import CampaignRecord
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
+from running_trials import fill
 from simulated import claim_and_close, make_campaign, optuna_trials, together, whole_trials
 
 ALONE_TRIALS = 100
+TOLD_WHEN_CLAIMED = """
+    CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.trial_id := {first} + NEW.slot; RETURN NEW; END $$;
+    CREATE TRIGGER {name} BEFORE UPDATE ON corebound_slots FOR EACH ROW
+    WHEN (NEW.campaign_id = {campaign} AND NEW.state = 'running') EXECUTE FUNCTION {name}()
+"""
 
 
 def main() -> None:
@@ -57,6 +67,7 @@ def one_round(ledger: Ledger, url: str, index: int, workers: int, trials: int) -
         1000 * with_ledger.seconds / with_ledger.done
     )
     record = make_campaign(ledger, name=f"bare-{index}", trials=4 * trials)
+    tell_beforehand(url, record, 4 * trials)
     bare = together(claim_and_close, url, record.name, workers=workers)
     figures["together: bare claims and closes (a second)"] = bare.per_second
     study = optuna.create_study(study_name=f"together-{index}", storage=url)
@@ -68,6 +79,17 @@ def one_round(ledger: Ledger, url: str, index: int, workers: int, trials: int) -
     if (bare.done, whole.done) != (4 * trials, trials):
         raise SystemExit(f"slots were run twice or lost: {bare.done} of {4 * trials}, {whole.done} of {trials}")
     return figures
+
+
+def tell_beforehand(url: str, record: CampaignRecord, trials: int) -> None:
+    """Each slot gets a told trial as it is claimed, so that claim and close are all that workers do."""
+    fill(url, record, argparse.Namespace(finished=trials, running=0, reports=1))
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        row = connection.execute("SELECT min(trial_id) FROM trials WHERE study_id = %s", (record.study_id,)).fetchone()
+        values = {"campaign": record.campaign_id, "first": row[0] if row else 0}
+        name = psycopg.sql.Identifier(f"bench_told_{record.campaign_id}")
+        parts = {"name": name, **{key: psycopg.sql.Literal(value) for key, value in values.items()}}
+        connection.execute(psycopg.sql.SQL(TOLD_WHEN_CLAIMED).format(**parts))
 
 
 def show(figures: dict[str, list[float]], workers: int) -> None:
