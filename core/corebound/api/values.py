@@ -122,5 +122,6 @@ Parallelism = Annotated[
     Described("auto, or whole number, at least 1"),
 ]
 Labels = Annotated[dict[StrictStr, StrictStr], Described("mapping of texts to texts")]
+Scalars = Annotated[dict[str, Choice], Described("mapping of names to texts, numbers, true or false")]
 Options = Annotated[dict[str, Any], Described("mapping")]
 KubernetesObject = Annotated[dict[str, Any], Described("Kubernetes object")]
