@@ -105,3 +105,26 @@ class ThreadContractError(CoreboundError):
 
 class ObjectiveError(CoreboundError):
     """The objective cannot be loaded or returned something that is no result."""
+
+
+class ClusterError(CoreboundError):
+    """Kubernetes could not do what was asked."""
+
+
+class ClusterUnreachableError(ClusterError):
+    """The API server does not answer, or is not configured; trying again later may help."""
+
+    exit_code = 75
+
+
+class ClusterRefusedError(ClusterError):
+    """The API server refused: no such object, no right to it, or an object that it does not accept."""
+
+    def __init__(self, message: str, *, status: int, reason: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class ClusterConflictError(ClusterRefusedError):
+    """Somebody was faster: the name is taken, or the object has changed meanwhile."""

@@ -1,0 +1,271 @@
+"""One connection to an API server, for objects as plain JSON.
+
+Configuration (kubeconfig, service account, cloud logins) is that of the ``kubernetes`` package; requests go through
+urllib3 directly, because its models cost a hundred times the parsing of the JSON. Safe for several threads. What could go
+wrong: no answer (:class:`ClusterUnreachableError`), somebody was faster (:class:`ClusterConflictError`), rights that are
+missing or objects that are refused (:class:`ClusterRefusedError`, with the server's own words). An object that is not there
+is None, never an error. A server that asks for patience (429 with Retry-After) is asked again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import urllib3
+
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from corebound.cluster.resources import Resource
+
+Manifest = dict[str, Any]
+
+AT_ONCE: Final = 16
+"""Requests at the same time; more would be queued by the server's own fairness."""
+SECONDS: Final = 15.0
+PATIENCE: Final = 3
+LONGEST_WAIT_SECONDS: Final = 5.0
+PAGE: Final = 500
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+class Cluster:
+    """Made by :func:`connect`."""
+
+    def __init__(self, configuration: Any) -> None:
+        self._configuration = configuration
+        self._server = configuration.host.rstrip("/")
+        self._allowed = threading.BoundedSemaphore(AT_ONCE)
+        trust: dict[str, Any] = {"ca_certs": configuration.ssl_ca_cert, "cert_reqs": "CERT_REQUIRED"}
+        if not configuration.verify_ssl:
+            trust = {"cert_reqs": "CERT_NONE"}
+        self._pool = urllib3.PoolManager(
+            maxsize=AT_ONCE,
+            retries=False,
+            cert_file=configuration.cert_file,
+            key_file=configuration.key_file,
+            server_hostname=configuration.tls_server_name,
+            **trust,
+        )
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._server)
+
+    def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest | None:
+        """The object, None when there is none."""
+        try:
+            return self._request("GET", resource.path(namespace=namespace, name=name))
+        except ClusterRefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(
+        self, resource: Resource, *, namespace: str | None = None, labels: str = "", fields: str = ""
+    ) -> list[Manifest]:
+        """All objects that the selectors match, in pages."""
+        found: list[Manifest] = []
+        query: dict[str, str] = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        while True:
+            page = self._request("GET", resource.path(namespace=namespace), query=query)
+            found += page["items"]
+            query["continue"] = page["metadata"].get("continue", "")
+            if not query["continue"]:
+                return found
+
+    def create(self, resource: Resource, manifest: Manifest) -> Manifest:
+        """The object as it was stored. Raises :class:`ClusterConflictError` when the name is taken."""
+        path = resource.path(namespace=manifest["metadata"].get("namespace"))
+        return self._request("POST", path, body=manifest)
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        change: Manifest,
+        *,
+        namespace: str | None = None,
+        subresource: str | None = None,
+    ) -> Manifest | None:
+        """A merge patch; None when the object is gone.
+
+        With a ``resourceVersion`` in the change it raises :class:`ClusterConflictError` when somebody was faster.
+        """
+        path = resource.path(namespace=namespace, name=name, subresource=subresource)
+        try:
+            return self._request("PATCH", path, body=change, content=MERGE_PATCH)
+        except ClusterRefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def delete(
+        self, resource: Resource, name: str, *, namespace: str | None = None, uid: str | None = None
+    ) -> None:
+        """Delete the object and, in the background, what it owns; nothing when it (or that ``uid``) is gone already."""
+        options: Manifest = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            self._request("DELETE", resource.path(namespace=namespace, name=name), body=options)
+        except ClusterConflictError:
+            return
+        except ClusterRefusedError as error:
+            if error.status != 404:
+                raise
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        labels: str = "",
+        fields: str = "",
+        seconds: float = 300.0,
+    ) -> Iterator[tuple[str, Manifest]]:
+        """``(ADDED | MODIFIED | DELETED, object)``, beginning with those that are there; ends after ``seconds``."""
+        query = {
+            "watch": "true",
+            "labelSelector": labels,
+            "fieldSelector": fields,
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        response = self._open("GET", resource.path(namespace=namespace), query=query, seconds=seconds + SECONDS)
+        try:
+            rest = b""
+            for part in response.stream(65536):
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        return
+                    yield event["type"], event["object"]
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterUnreachableError(f"the watch of {resource.plural} was cut: {error}") from error
+        finally:
+            response.close()
+
+    def log(self, pod: str, *, namespace: str, follow: bool = False) -> Iterator[bytes]:
+        """The log of a pod's only container, in parts."""
+        from corebound.cluster.resources import PODS
+
+        query = {"follow": "true"} if follow else {}
+        path = PODS.path(namespace=namespace, name=pod, subresource="log")
+        response = self._open("GET", path, query=query, seconds=None if follow else SECONDS)
+        try:
+            yield from response.stream(65536)
+        finally:
+            response.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content: str = "application/json",
+    ) -> Manifest:
+        for tried in range(PATIENCE):
+            with self._allowed:
+                response = self._send(method, path, query=query, body=body, content=content, seconds=SECONDS)
+                data = response.data
+            if response.status != 429 or tried == PATIENCE - 1:
+                break
+            time.sleep(min(LONGEST_WAIT_SECONDS, float(response.headers.get("Retry-After", "1"))))
+        _raise_for(response.status, data, f"{method} {path}")
+        answer: Manifest = json.loads(data)
+        return answer
+
+    def _open(
+        self, method: str, path: str, *, query: Mapping[str, str], seconds: float | None
+    ) -> urllib3.BaseHTTPResponse:
+        response = self._send(method, path, query=query, seconds=seconds, stream=True)
+        if response.status >= 400:
+            _raise_for(response.status, response.data, f"{method} {path}")
+        return response
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content: str = "application/json",
+        seconds: float | None,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json", "Content-Type": content}
+        for setting in self._configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        try:
+            return self._pool.request(
+                method,
+                self._server + path,
+                fields={name: value for name, value in (query or {}).items() if value} if body is None else None,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=SECONDS, read=seconds),
+                preload_content=not stream,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterUnreachableError(
+                f"{self._server} does not answer: {type(error).__name__}; is the cluster there, and the kubeconfig right?"
+            ) from error
+
+
+def connect(*, context: str | None = None) -> Cluster:
+    """The cluster of this pod's service account, else of the kubeconfig (``KUBECONFIG``, ``--context``)."""
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    try:
+        if context is None:
+            try:
+                config.load_incluster_config(client_configuration=configuration)
+            except config.ConfigException:
+                config.load_kube_config(client_configuration=configuration)
+        else:
+            config.load_kube_config(context=context, client_configuration=configuration)
+    except (config.ConfigException, OSError) as error:
+        raise ClusterUnreachableError(
+            f"no cluster is configured: {error}; set KUBECONFIG, or name a context of it with --context"
+        ) from error
+    return Cluster(configuration)
+
+
+def current_namespace(*, context: str | None = None) -> str:
+    """The namespace that the kubeconfig's context names, else ``default``."""
+    from kubernetes import config
+
+    try:
+        contexts, active = config.list_kube_config_contexts()
+    except (config.ConfigException, OSError):
+        return "default"
+    chosen = active if context is None else next((each for each in contexts if each["name"] == context), active)
+    return str(chosen["context"].get("namespace") or "default")
+
+
+def _raise_for(status: int, data: bytes, what: str) -> None:
+    if status < 400:
+        return
+    try:
+        said = json.loads(data)
+        reason, message = str(said.get("reason", "")), str(said.get("message", ""))
+    except (ValueError, AttributeError):
+        reason, message = "", data[:500].decode(errors="replace")
+    text = f"the cluster refused {what} ({status} {reason}): {message}"
+    if status == 409:
+        raise ClusterConflictError(text, status=status, reason=reason)
+    if status >= 500 or status == 429:
+        raise ClusterUnreachableError(text)
+    raise ClusterRefusedError(text, status=status, reason=reason)

@@ -1,0 +1,1 @@
+"""The Kubernetes operator: watches SearchCampaigns and makes thread-matched Jobs for them."""

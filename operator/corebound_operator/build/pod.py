@@ -1,0 +1,124 @@
+"""The pod of a worker: CPU request = limit = threads, Pod Security ``restricted``, and what the campaign's template adds.
+
+The template is laid over what we choose (node selector, tolerations, volumes ...); nothing of it can change the container's
+resources, its command or the variables of the thread contract, because it has no field for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.contract import ExitCode
+from corebound.api.jobs import CAMPAIGN_UID
+from corebound_operator.build.environment import environment
+from corebound_operator.build.names import CONTAINER
+
+if TYPE_CHECKING:
+    from corebound.api.spec import SearchCampaign
+    from corebound_operator.build.settings import TrialDefaults
+
+Manifest = dict[str, Any]
+
+HOME: Final = "/home/corebound"
+GRACE_SECONDS: Final = 60
+"""A stop asks for a checkpoint (10 s), then the ledger is told; the rest is for a slow database."""
+SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+NEAR_OWN_NODES: Final = 50
+
+RESTRICTED_POD: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+RESTRICTED_CONTAINER: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def pod_template(
+    campaign: SearchCampaign, *, uid: str, threads: int, defaults: TrialDefaults, labels: dict[str, str]
+) -> Manifest:
+    """``spec.template`` of the Job of ``campaign`` with workers of ``threads`` threads."""
+    trial, template = campaign.spec.trial, campaign.spec.trial.template
+    pool_selector = campaign.spec.pool.node_selector if campaign.spec.pool else {}
+    spec: Manifest = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {**RESTRICTED_POD, **_user(defaults), **template.security_context},
+        "containers": [_container(campaign, threads=threads, defaults=defaults)],
+        "volumes": [*_scratch_volumes(defaults), *template.volumes],
+        "nodeSelector": {**defaults.node_selector, **pool_selector, **template.node_selector},
+        "tolerations": [*defaults.tolerations, *template.tolerations],
+        "affinity": template.affinity or _near(uid),
+    }
+    secrets = [*({"name": name} for name in defaults.image_pull_secrets), *template.image_pull_secrets]
+    optional = {
+        "imagePullSecrets": secrets,
+        "priorityClassName": template.priority_class_name or defaults.priority_class_name,
+        "serviceAccountName": template.service_account_name,
+    }
+    spec.update({name: value for name, value in optional.items() if value})
+    return {
+        "metadata": {
+            "labels": {**template.labels, **labels},
+            "annotations": {**template.annotations, SAFE_TO_EVICT: "false"},
+        },
+        "spec": {name: value for name, value in spec.items() if value not in ({}, [])},
+    }
+
+
+def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefaults) -> Manifest:
+    trial = campaign.spec.trial
+    resources = {"cpu": str(threads), "memory": str(trial.memory)}
+    own_image = trial.image is None
+    return {
+        "name": CONTAINER,
+        "image": trial.image or defaults.image,
+        "imagePullPolicy": defaults.image_pull_policy,
+        "command": ["python", "-m", "corebound_trial", campaign.metadata.name],
+        "args": ["--name", "$(COREBOUND_WORKER)", "--threads", str(threads), "--own-quota", "--enforce-memory"],
+        "env": environment(trial, threads=threads, home=HOME),
+        **({"envFrom": trial.template.env_from} if trial.template.env_from else {}),
+        "resources": {"requests": resources, "limits": resources},
+        "securityContext": {
+            **RESTRICTED_CONTAINER,
+            **({"readOnlyRootFilesystem": True} if own_image and defaults.read_only_root else {}),
+        },
+        "volumeMounts": [
+            {"name": "corebound-tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
+            {"name": "corebound-home", "mountPath": HOME},
+            {"name": "corebound-shm", "mountPath": "/dev/shm"},  # noqa: S108
+            *trial.template.volume_mounts,
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _scratch_volumes(defaults: TrialDefaults) -> list[Manifest]:
+    disk = {"sizeLimit": defaults.scratch}
+    return [
+        {"name": "corebound-tmp", "emptyDir": disk},
+        {"name": "corebound-home", "emptyDir": disk},
+        {"name": "corebound-shm", "emptyDir": {"medium": "Memory", **disk}},
+    ]
+
+
+def _user(defaults: TrialDefaults) -> Manifest:
+    return {"runAsUser": defaults.run_as_user, "runAsGroup": defaults.run_as_user, "fsGroup": defaults.run_as_user}
+
+
+def _near(uid: str) -> Manifest:
+    """Fill the nodes that the campaign already pays for before others are started."""
+    term = {"labelSelector": {"matchLabels": {CAMPAIGN_UID: uid}}, "topologyKey": "kubernetes.io/hostname"}
+    preferred = [{"weight": NEAR_OWN_NODES, "podAffinityTerm": term}]
+    return {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+
+
+def failure_rules() -> list[Manifest]:
+    """What a worker's exit means to the Job (KEP-3329), in this order.
+
+    Evictions, an unreachable ledger and a stop are nobody's fault; a broken contract fails the Job at once.
+    """
+    ignored = [ExitCode.LEDGER_UNREACHABLE.value, ExitCode.STOPPED.value]
+    broken = [ExitCode.CONTRACT_BROKEN.value]
+    return [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "Ignore", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": ignored}},
+        {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": broken}},
+    ]

@@ -1,0 +1,57 @@
+"""How many pods run: rounds, elastic Indexed Jobs, and Jobs whose size is Kueue's.
+
+Fewer workers: ``parallelism`` alone is lowered (lowering ``completions``, too, deleted running pods of larger indexes).
+More, or slots that came back: both are raised together to what has ended plus what is wanted. A Job that is over cannot be
+changed; when slots are left the next round gets a Job of its own. Jobs in a queue are never changed, only deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from corebound_operator.decide.world import CreateJob, DeleteJob, ResizeJob, SuspendJob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from corebound.api.jobs import JobView
+    from corebound_operator.decide.world import Action
+
+
+def live_job(jobs: Sequence[JobView]) -> JobView | None:
+    """The Job of the present round, if it may still run pods."""
+    return max((job for job in jobs if job.is_live), key=lambda job: job.round, default=None)
+
+
+def round_of_jobs(jobs: Sequence[JobView], *, wanted: int) -> Iterator[Action]:
+    """A new round, when there is something to do and the pods of earlier ones have gone."""
+    if not wanted or any(job.deleted or job.active for job in jobs):
+        return
+    yield CreateJob(number=max((job.round for job in jobs), default=0) + 1, workers=wanted)
+
+
+def size_of_jobs(live: JobView, *, wanted: int, most: int, claimable: int) -> Iterator[Action]:
+    """The live Job made larger or smaller, or going again after a suspension."""
+    if live.queued:
+        return
+    if live.suspended:
+        yield SuspendJob(name=live.name, suspend=False)
+    allowed = min(live.parallelism, live.unfinished)
+    if allowed > most and live.parallelism > most:
+        yield ResizeJob(name=live.name, parallelism=most)
+    elif claimable and live.active < wanted:
+        size = live.succeeded + live.failed_indexes + wanted
+        if size > live.completions:
+            yield ResizeJob(name=live.name, parallelism=size, completions=size)
+        elif live.parallelism < min(live.completions, wanted):
+            # Raised again within the indexes that there are.
+            yield ResizeJob(name=live.name, parallelism=wanted)
+
+
+def stop_jobs(jobs: Sequence[JobView], *, why: str) -> Iterator[Action]:
+    """Every live Job lets its pods go."""
+    for job in jobs:
+        if job.is_live and job.queued:
+            yield DeleteJob(name=job.name, uid=job.uid, why=why)
+        elif job.is_live and not job.suspended:
+            yield SuspendJob(name=job.name, suspend=True)

@@ -1,0 +1,242 @@
+"""A real Kubernetes control plane on free ports of the loopback interface: etcd, API server, controllers, scheduler.
+
+``with running(folder) as plane`` starts it (seconds) and leaves nothing behind: processes end with this one, even when it
+is killed. There is no kubelet: nodes are plain objects (``nodes.py``). What could go wrong: a program that ends at its
+start; its last lines are part of the error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from .build import program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 20.0
+ADMINISTRATORS: Final = "system:masters"
+NOT_NEEDED: Final = (
+    "attachdetach-controller",
+    "horizontal-pod-autoscaler-controller",
+    "node-lifecycle-controller",
+    "persistentvolume-attach-detach-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-expander-controller",
+    "taint-eviction-controller",
+)
+"""What waits for kubelets or clouds: nodes without one would be tainted as lost. Only names that exist are passed on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """A running one, and how to reach it."""
+
+    folder: Path
+    url: str
+    token: str
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def certificate(self) -> Path:
+        """The server's own, and so its own authority."""
+        return self.folder / "certificates" / "apiserver.crt"
+
+    def kubeconfig_of(self, token: str, *, name: str) -> Path:
+        """A kubeconfig for another bearer token."""
+        path = self.folder / f"kubeconfig-{name}"
+        path.write_text(json.dumps(_kubeconfig(self.url, self.certificate, token)), encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
+        """What kubectl prints on stdout; on failure its stderr is the error."""
+        done = subprocess.run(
+            [str(program("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout if check else done.stdout + done.stderr
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[ControlPlane]:
+    """A control plane whose files are below ``folder``; ended on leaving."""
+    folder.mkdir(parents=True, exist_ok=True)
+    etcd_port, peer_port, api_port = (_free_port() for _ in range(3))
+    plane = ControlPlane(folder=folder, url=f"https://127.0.0.1:{api_port}", token=secrets.token_hex(16))
+    _write_keys(plane)
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        processes.append(_start(plane, "etcd", _etcd_options(folder, etcd_port, peer_port)))
+        processes.append(_start(plane, "kube-apiserver", _api_server_options(plane, etcd_port, api_port)))
+        _wait(lambda: _ready(plane), plane, processes)
+        plane.kubeconfig_of(plane.token, name="admin").rename(plane.kubeconfig)
+        processes.append(_start(plane, "kube-controller-manager", _controller_options(plane)))
+        processes.append(_start(plane, "kube-scheduler", _client_options(plane)))
+        _wait(lambda: _has_default_service_account(plane), plane, processes)
+        yield plane
+    finally:
+        for process in reversed(processes):
+            _end(process)
+
+
+def _etcd_options(folder: Path, port: int, peer_port: int) -> list[str]:
+    client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
+    return [
+        f"--data-dir={folder / 'etcd'}",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--log-level=warn",
+    ]
+
+
+def _api_server_options(plane: ControlPlane, etcd_port: int, port: int) -> list[str]:
+    return [
+        f"--etcd-servers=http://127.0.0.1:{etcd_port}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={plane.folder / 'certificates'}",
+        f"--service-account-key-file={plane.folder / 'service-account.key'}",
+        f"--service-account-signing-key-file={plane.folder / 'service-account.key'}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--token-auth-file={plane.folder / 'tokens.csv'}",
+        "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
+        "--endpoint-reconciler-type=none",
+    ]
+
+
+def _client_options(plane: ControlPlane) -> list[str]:
+    return [
+        f"--kubeconfig={plane.kubeconfig}",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
+    ]
+
+
+def _controller_options(plane: ControlPlane) -> list[str]:
+    return [
+        *_client_options(plane),
+        f"--service-account-private-key-file={plane.folder / 'service-account.key'}",
+        f"--root-ca-file={plane.certificate}",
+        "--use-service-account-credentials",
+        f"--controllers={','.join(['*', *(f'-{name}' for name in NOT_NEEDED)])}",
+    ]
+
+
+def _write_keys(plane: ControlPlane) -> None:
+    key = plane.folder / "service-account.key"
+    subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+    tokens = plane.folder / "tokens.csv"
+    tokens.write_text(f'{plane.token},admin,admin,"{ADMINISTRATORS}"\n', encoding="utf-8")
+    tokens.chmod(0o600)
+
+
+def _kubeconfig(url: str, certificate: Path, token: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(certificate)}}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "current-context": "test",
+    }
+
+
+def _start(plane: ControlPlane, name: str, options: list[str]) -> subprocess.Popen[bytes]:
+    with (plane.folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [str(program(name)), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=plane.folder,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+
+
+def _end_with_parent() -> None:
+    """Linux: this process is killed when the thread that started it is gone (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait(is_ready: Callable[[], bool], plane: ControlPlane, processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_ready():
+        gone = next((process for process in processes if process.poll() is not None), None)
+        if gone is not None or time.monotonic() > deadline:
+            logs = sorted(plane.folder.glob("*.log"))
+            ends = "\n".join(f"--- {log.name}\n" + log.read_text(errors="replace")[-2000:] for log in logs)
+            what = f"ended with status {gone.returncode}" if gone else f"not ready within {START_SECONDS:.0f} s"
+            raise AssertionError(f"the control plane is {what}:\n{ends}")
+        time.sleep(0.1)
+
+
+def _ready(plane: ControlPlane) -> bool:
+    return _answer(plane, "/readyz") is not None
+
+
+def _has_default_service_account(plane: ControlPlane) -> bool:
+    """Before the controllers have made it, no pod can be created."""
+    return _answer(plane, "/api/v1/namespaces/default/serviceaccounts/default") is not None
+
+
+def _answer(plane: ControlPlane, path: str) -> bytes | None:
+    if not plane.certificate.exists():
+        return None
+    request = urllib.request.Request(plane.url + path, headers={"Authorization": f"Bearer {plane.token}"})
+    try:
+        context = ssl.create_default_context(cafile=str(plane.certificate))
+        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+            body: bytes = answer.read()
+            return body
+    except (OSError, urllib.error.URLError):
+        return None
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
