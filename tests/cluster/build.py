@@ -79,7 +79,10 @@ def _build(name: str) -> Path:
         if (already := found(name)) is not None:
             return already
         module, package = PACKAGES[name]
-        print(f"building {name} from Go modules, once (kept in {folder}; the first of its family takes minutes)", flush=True)
+        print(
+            f"building {name} from Go modules, once (kept in {folder}; the first of its family takes minutes)",
+            flush=True,
+        )
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
             subprocess.run(

@@ -106,9 +106,7 @@ class Cluster:
                 return None
             raise
 
-    def delete(
-        self, resource: Resource, name: str, *, namespace: str | None = None, uid: str | None = None
-    ) -> None:
+    def delete(self, resource: Resource, name: str, *, namespace: str | None = None, uid: str | None = None) -> None:
         """Delete the object and, in the background, what it owns; nothing when it (or that ``uid``) is gone already."""
         options: Manifest = {"propagationPolicy": "Background"}
         if uid is not None:

@@ -33,7 +33,7 @@ def pod_template(
     campaign: SearchCampaign, *, uid: str, threads: int, defaults: TrialDefaults, labels: dict[str, str]
 ) -> Manifest:
     """``spec.template`` of the Job of ``campaign`` with workers of ``threads`` threads."""
-    trial, template = campaign.spec.trial, campaign.spec.trial.template
+    template = campaign.spec.trial.template
     pool_selector = campaign.spec.pool.node_selector if campaign.spec.pool else {}
     spec: Manifest = {
         "restartPolicy": "Never",

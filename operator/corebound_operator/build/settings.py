@@ -6,14 +6,16 @@ Closed like everything that people write. What could go wrong: a misspelt name, 
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from corebound.api.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class _Settings(BaseModel):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from corebound.api.jobs import JobView
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
@@ -28,6 +27,7 @@ from corebound_operator.decide.world import (
 )
 
 if TYPE_CHECKING:
+    from corebound.api.jobs import JobView
     from corebound.api.plan import Plan
     from corebound.api.records import LedgerSummary
     from corebound.api.spec import CampaignSpec
@@ -50,7 +50,7 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
         return _over(world, spec, ledger)
     ending = _ending(world, spec, ledger)
     if ending is not None and ending.phase.is_final:
-        return _finishing(world, ledger, ending)
+        return _finishing(ledger, ending)
     if ending is not None or spec.suspend:
         return _suspending(world, ledger, ending)
     if isinstance(world.plan, Problem):
@@ -123,7 +123,7 @@ def _ending(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Ending |
     return campaign_ending(spec, ledger, cost_so_far=reserved_cost(ledger))
 
 
-def _finishing(world: World, ledger: LedgerSummary, ending: Ending) -> Decision:
+def _finishing(ledger: LedgerSummary, ending: Ending) -> Decision:
     """Running trials are asked to stop; the phase is set when none of them holds its slot any more."""
     held = _held(ledger)
     if ending.stops_running and held:

@@ -108,16 +108,7 @@ class DeleteCampaign:
     """The object goes: its time after the end has passed."""
 
 
-Action = (
-    CreateJob
-    | ResizeJob
-    | SuspendJob
-    | DeleteJob
-    | BeginCampaign
-    | RequestStop
-    | FinishCampaign
-    | DeleteCampaign
-)
+Action = CreateJob | ResizeJob | SuspendJob | DeleteJob | BeginCampaign | RequestStop | FinishCampaign | DeleteCampaign
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,9 @@ class _Entry:
 class WorkQueue:
     """Keys with the time at which each is due; safe for several threads."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, interval: float = LEAST_INTERVAL_SECONDS) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = time.monotonic, interval: float = LEAST_INTERVAL_SECONDS
+    ) -> None:
         self._clock, self._interval = clock, interval
         self._changed = threading.Condition()
         self._heap: list[_Entry] = []

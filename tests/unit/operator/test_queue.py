@@ -116,7 +116,7 @@ def test_no_key_is_ever_at_work_twice_with_real_threads() -> None:
     queue = WorkQueue(interval=0.0)
     keys = [("default", f"campaign-{index}") for index in range(5)]
     at_work: set[tuple[str, str]] = set()
-    turns = {key: 0 for key in keys}
+    turns = dict.fromkeys(keys, 0)
     overlaps = []
     lock = threading.Lock()
 

@@ -1,0 +1,1 @@
+"""kopf, logs, metrics and probes around the loop: the only place that knows kopf."""
