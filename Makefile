@@ -3,12 +3,13 @@ PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: help environment demo lint test bench-local system-packages
+.PHONY: help environment demo lint test bench-local system-packages cluster cluster-programs
 .NOTPARALLEL:
 
 help:
 	@echo "make demo         run a real search on this machine (about 2 minutes after the first download)"
 	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
+	@echo "make cluster      a Kubernetes control plane on this machine, until Ctrl-C"
 	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
 
 environment:
@@ -27,8 +28,15 @@ lint: environment
 system-packages:
 	@.ci/system-packages test
 
+# Not built here (no Go, no module proxy): the tests that need them are listed as not run.
+cluster-programs:
+	@$(PYTHON) tests/cluster/build.py || echo "the programs of a control plane could not be built"
+
+cluster: environment cluster-programs
+	@$(BIN)/python -m tests.cluster
+
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
-test: system-packages lint
+test: system-packages cluster-programs lint
 	$(BIN)/python -m pytest
 
 bench-local: environment

@@ -15,8 +15,8 @@ import pytest
 MISSING_STATUS: Final = 3
 DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
 NEEDS_TABLE: Final = Path(__file__).parents[1] / ".ci" / "needs.tsv"
-NEEDED_BY_FIXTURES: Final = {"server": "user-namespaces", "home": "user-namespaces"}
-"""Both start the embedded PostgreSQL."""
+NEEDED_BY_FIXTURES: Final = {"server": "user-namespaces", "home": "user-namespaces", "plane": "kubernetes"}
+"""The first two start the embedded PostgreSQL, the third a control plane."""
 
 
 @functools.cache
@@ -30,7 +30,9 @@ def checks() -> dict[str, str]:
 def is_there(what: str) -> bool:
     if what not in checks():
         raise pytest.UsageError(f"a test needs {what!r}, which {NEEDS_TABLE} does not list: {', '.join(checks())}")
-    return subprocess.run(["sh", "-c", checks()[what]], capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    shell = ["sh", "-c", checks()[what]]
+    folder = NEEDS_TABLE.parents[1]
+    return subprocess.run(shell, capture_output=True, stdin=subprocess.DEVNULL, cwd=folder).returncode == 0
 
 
 def needs(item: pytest.Item) -> list[str]:

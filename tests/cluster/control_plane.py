@@ -31,7 +31,6 @@ START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 ADMINISTRATORS: Final = "system:masters"
 NOT_NEEDED: Final = (
-    "attachdetach-controller",
     "horizontal-pod-autoscaler-controller",
     "node-lifecycle-controller",
     "persistentvolume-attach-detach-controller",
@@ -39,7 +38,7 @@ NOT_NEEDED: Final = (
     "persistentvolume-expander-controller",
     "taint-eviction-controller",
 )
-"""What waits for kubelets or clouds: nodes without one would be tainted as lost. Only names that exist are passed on."""
+"""What waits for kubelets or clouds: nodes without a kubelet would be tainted as lost."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,10 @@ is None, never an error. A server that asks for patience (429 with Retry-After) 
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import urllib3
@@ -20,6 +22,7 @@ from corebound.api.errors import ClusterConflictError, ClusterRefusedError, Clus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from corebound.cluster.resources import Resource
 
@@ -32,6 +35,19 @@ PATIENCE: Final = 3
 LONGEST_WAIT_SECONDS: Final = 5.0
 PAGE: Final = 500
 MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How to reach the server, for clients of another kind."""
+
+    server: str
+    authority: str | None
+    verified: bool
+    scheme: str | None
+    token: str | None = field(repr=False)
+    certificate: str | None
+    key: str | None
 
 
 class Cluster:
@@ -57,6 +73,19 @@ class Cluster:
     def server(self) -> str:
         """The API server's address."""
         return str(self._server)
+
+    def access(self) -> Access:
+        """Address and credentials as they are now; tokens that rotate are read anew."""
+        scheme, _, token = self._authorization().partition(" ")
+        return Access(
+            server=self.server,
+            authority=self._configuration.ssl_ca_cert,
+            verified=self._configuration.verify_ssl,
+            scheme=scheme or None,
+            token=token or None,
+            certificate=self._configuration.cert_file,
+            key=self._configuration.key_file,
+        )
 
     def get(self, resource: Resource, name: str, *, namespace: str | None = None) -> Manifest | None:
         """The object, None when there is none."""
@@ -202,9 +231,8 @@ class Cluster:
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json", "Content-Type": content}
-        for setting in self._configuration.auth_settings().values():
-            if setting["in"] == "header" and setting["value"]:
-                headers[setting["key"]] = setting["value"]
+        if authorization := self._authorization():
+            headers["Authorization"] = authorization
         try:
             return self._pool.request(
                 method,
@@ -220,20 +248,22 @@ class Cluster:
                 f"{self._server} does not answer: {type(error).__name__}; is the cluster there, and the kubeconfig right?"
             ) from error
 
+    def _authorization(self) -> str:
+        settings = self._configuration.auth_settings().values()
+        return next((str(each["value"]) for each in settings if each["in"] == "header" and each["value"]), "")
 
-def connect(*, context: str | None = None) -> Cluster:
+
+def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cluster:
     """The cluster of this pod's service account, else of the kubeconfig (``KUBECONFIG``, ``--context``)."""
     from kubernetes import client, config
 
     configuration = client.Configuration()
     try:
-        if context is None:
-            try:
-                config.load_incluster_config(client_configuration=configuration)
-            except config.ConfigException:
-                config.load_kube_config(client_configuration=configuration)
+        if context is None and kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(client_configuration=configuration)
         else:
-            config.load_kube_config(context=context, client_configuration=configuration)
+            file = None if kubeconfig is None else str(kubeconfig)
+            config.load_kube_config(config_file=file, context=context, client_configuration=configuration)
     except (config.ConfigException, OSError) as error:
         raise ClusterUnreachableError(
             f"no cluster is configured: {error}; set KUBECONFIG, or name a context of it with --context"

@@ -27,11 +27,15 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpecProblem(Problem):
+    """A specification that cannot be accepted, by itself or on this pool: only its owner can help."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class World:
     """A campaign, its Jobs and its ledger."""
 
-    campaign: SearchCampaign | Problem
-    """A problem is a specification that cannot be accepted."""
+    campaign: SearchCampaign | SpecProblem
     ledger: LedgerSummary | Problem
     """A problem is a database that cannot be used now."""
     plan: Plan | Problem | None

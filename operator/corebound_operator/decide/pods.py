@@ -1,0 +1,127 @@
+"""Why pods do not run, from the pods themselves and from the events of their Job, in the cluster's own words. Pure.
+
+The most specific reason wins: what keeps a pod from being made at all, then what keeps it from starting, then where it could
+be placed, then how it ended. What could go wrong: words that another version of Kubernetes uses; they are passed on as
+they are.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.jobs import PodTrouble, moment
+from corebound_operator.build.names import CONTAINER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Manifest = dict[str, Any]
+
+NOT_STARTING: Final = frozenset(
+    {
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImageInspectError",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+    }
+)
+REFUSED: Final = (("exceeded quota", "QuotaExceeded"), ("violates PodSecurity", "PodRejected"))
+RECENT: Final = timedelta(minutes=5)
+
+
+def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: datetime) -> PodTrouble | None:
+    """The reason, or None where nothing stands in the way."""
+    found = [*_starting(pods), *_creating(events, now), *_placing(pods), *_ending(pods)]
+    return found[0] if found else None
+
+
+def failures_since(pods: Sequence[Manifest], last_close: datetime | None) -> int:
+    """Pods that ended badly, and not because they were stopped or evicted, after the last slot was closed."""
+    count = 0
+    for pod in pods:
+        status = pod.get("status", {})
+        if status.get("phase") != "Failed" or _disrupted(pod):
+            continue
+        ended = moment((_terminated(pod) or {}).get("finishedAt"))
+        if last_close is None or ended is None or ended > last_close:
+            count += 1
+    return count
+
+
+def broken_contract(pods: Sequence[Manifest], exit_code: int) -> str | None:
+    """The last line of a worker that ended with ``exit_code``."""
+    for pod in pods:
+        ended = _terminated(pod)
+        if ended is not None and ended.get("exitCode") == exit_code:
+            lines = str(ended.get("message") or "").strip().splitlines()
+            return lines[-1] if lines else f"pod {pod['metadata']['name']} ended with status {exit_code}"
+    return None
+
+
+def _starting(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
+    for pod in pods:
+        waiting = _container(pod).get("state", {}).get("waiting") or {}
+        reason = waiting.get("reason", "")
+        if reason in NOT_STARTING:
+            yield PodTrouble(reason=reason, message=_said(pod, waiting.get("message") or reason))
+
+
+def _creating(events: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:
+    """``FailedCreate`` of the Job: no pod was made, so no pod can say why."""
+    for event in sorted(events, key=_seen_at, reverse=True):
+        note = str(event.get("note") or event.get("message") or "")
+        seen = moment(_seen_at(event))
+        if event.get("reason") != "FailedCreate" or (seen is not None and now - seen > RECENT):
+            continue
+        yield PodTrouble(reason=next((name for words, name in REFUSED if words in note), "PodRejected"), message=note)
+
+
+def _placing(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
+    for pod in pods:
+        for condition in pod.get("status", {}).get("conditions") or []:
+            if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+                reason = condition.get("reason") or "Unschedulable"
+                yield PodTrouble(reason=reason, message=_said(pod, condition.get("message") or reason))
+
+
+def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
+    for pod in pods:
+        ended = _terminated(pod)
+        if ended is None or pod.get("status", {}).get("phase") != "Failed" or _disrupted(pod):
+            continue
+        reason = "OOMKilled" if ended.get("reason") == "OOMKilled" else "WorkerFailed"
+        lines = str(ended.get("message") or "").strip().splitlines()
+        last = lines[-1] if lines else f"ended with status {ended.get('exitCode')}"
+        yield PodTrouble(reason=reason, message=_said(pod, last))
+
+
+def _container(pod: Manifest) -> Manifest:
+    statuses = pod.get("status", {}).get("containerStatuses") or []
+    found: Manifest = next((each for each in statuses if each.get("name") == CONTAINER), {})
+    return found
+
+
+def _terminated(pod: Manifest) -> Manifest | None:
+    found: Manifest | None = _container(pod).get("state", {}).get("terminated")
+    return found
+
+
+def _disrupted(pod: Manifest) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(each.get("type") == "DisruptionTarget" and each.get("status") == "True" for each in conditions)
+
+
+def _said(pod: Manifest, text: str) -> str:
+    return f"pod {pod['metadata']['name']}: {text}"
+
+
+def _seen_at(event: Manifest) -> str:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime"))
+    created = event.get("metadata", {}).get("creationTimestamp")
+    return next((str(each) for each in (*times, created) if each), "")

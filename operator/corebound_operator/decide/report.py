@@ -1,0 +1,184 @@
+"""The status of a campaign from what is seen and decided: recomputed each time, of constant size.
+
+What could go wrong: the ledger is away. Then what the last status said of trials stays, and a condition says since when it
+is old; a phase is never taken back because of it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.records import Phase
+from corebound.api.status import (
+    Best,
+    CampaignStatus,
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    EfficiencyStatus,
+    PlanStatus,
+    TrialCounts,
+    WorkersStatus,
+    kept_transitions,
+)
+from corebound.planning.cost import reserved_cost
+from corebound.planning.wording import count_text, money_text
+from corebound_operator.decide.world import Problem, SpecProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.plan import Plan
+    from corebound.api.records import LedgerSummary
+    from corebound_operator.decide.world import Decision, World
+
+ROUNDED_TO_SECONDS: Final = 60
+SLOW_PARTS: Final = frozenset({"efficiency", "cpuHours", "cost", "estimatedCompletionTime"})
+"""What changes all the time and is written more rarely."""
+
+
+def report(world: World, decision: Decision, *, before: CampaignStatus, generation: int) -> CampaignStatus:
+    """The status to show now."""
+    kept = before if isinstance(world.ledger, Problem) else CampaignStatus()
+    phase = decision.phase
+    if isinstance(world.ledger, Problem) and before.phase is not None:
+        phase = before.phase
+    known = {} if isinstance(world.ledger, Problem) else _figures(world.ledger, phase)
+    plan = world.plan if not isinstance(world.plan, Problem) else None
+    conditions = kept_transitions(before.conditions, _conditions(world, decision, phase, generation))
+    return CampaignStatus.model_validate(
+        {
+            **dict(kept),
+            **known,
+            "observed_generation": generation,
+            "phase": phase,
+            "conditions": conditions,
+            "plan": _plan(plan) if plan is not None else before.plan,
+            "workers": _workers(world, plan, phase),
+            "estimated_completion_time": _expected_end(world, plan, phase),
+            "message": decision.message,
+        }
+    )
+
+
+def slow_parts_only(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether the two differ at most in what is written rarely."""
+    return {name: part for name, part in before.items() if name not in SLOW_PARTS} == {
+        name: part for name, part in after.items() if name not in SLOW_PARTS
+    }
+
+
+def _figures(ledger: LedgerSummary, phase: Phase) -> dict[str, Any]:
+    campaign, cost = ledger.campaign, reserved_cost(ledger)
+    best: Best | None = None
+    if ledger.best is not None:
+        best = Best.of_trial(ledger.best)
+    elif ledger.front_size is not None:
+        best = Best.of_front(ledger.front_size)
+    efficiency = ledger.efficiency
+    return {
+        "trials": TrialCounts.counted(ledger.counts, of=campaign.trials),
+        "best": best,
+        "efficiency": None if efficiency is None else EfficiencyStatus(cpu=f"{efficiency:.0%}"),
+        "cpu_hours": f"{ledger.cpu_seconds / 3600:.2f}",
+        "cost": None if cost is None else money_text(cost, campaign.currency),
+        "start_time": ledger.first_claim_at,
+        "completion_time": campaign.finished_at if phase.is_final else None,
+    }
+
+
+def _plan(plan: Plan) -> PlanStatus:
+    return PlanStatus(
+        threads=plan.threads,
+        workers=plan.workers,
+        waves=plan.waves,
+        pool=f"{plan.pool.name}: {plan.pool.source}",
+        predicted_seconds=None if plan.seconds is None else round(plan.seconds),
+        predicted_cost=None if plan.cost is None else money_text(plan.cost, plan.currency),
+    )
+
+
+def _workers(world: World, plan: Plan | None, phase: Phase) -> WorkersStatus:
+    running = sum(job.ready for job in world.jobs if job.is_live)
+    over = phase.is_final or phase is Phase.SUSPENDED
+    if over or plan is None or isinstance(world.ledger, Problem):
+        return WorkersStatus(running=running, wanted=0 if over else running)
+    left = world.ledger.campaign.trials - world.ledger.done
+    return WorkersStatus(running=running, wanted=min(plan.workers, left))
+
+
+def _expected_end(world: World, plan: Plan | None, phase: Phase) -> Any:
+    """To the minute: a time that moves by seconds would be written all the time."""
+    if isinstance(world.ledger, Problem) or plan is None or phase is not Phase.RUNNING or not plan.seconds:
+        return None
+    expected = world.ledger.now + timedelta(seconds=plan.seconds)
+    return expected - timedelta(seconds=expected.timestamp() % ROUNDED_TO_SECONDS)
+
+
+def _conditions(world: World, decision: Decision, phase: Phase, generation: int) -> list[Condition]:
+    def condition(kind: ConditionType, status: ConditionStatus, reason: str, message: str) -> Condition:
+        return Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=generation,
+            last_transition_time=world.now,
+        )
+
+    return [condition(*parts) for parts in _parts(world, decision, phase)]
+
+
+def _parts(world: World, decision: Decision, phase: Phase) -> Iterator[tuple[ConditionType, ConditionStatus, str, str]]:
+    yield (ConditionType.ACCEPTED, *_accepted(world))
+    yield (ConditionType.STORAGE_READY, *_storage(world))
+    yield (ConditionType.RUNNING, *_running(world, decision, phase))
+    yield (ConditionType.THREADS_EXACT, *_threads(world))
+    for kind, wanted in ((ConditionType.COMPLETE, Phase.SUCCEEDED), (ConditionType.FAILED, Phase.FAILED)):
+        status = ConditionStatus.TRUE if phase is wanted else ConditionStatus.FALSE
+        reason = decision.reason if phase is wanted else f"Is{phase.value}"
+        yield kind, status, reason, decision.message if phase is wanted else ""
+
+
+def _accepted(world: World) -> tuple[ConditionStatus, str, str]:
+    problem = next((each for each in (world.campaign, world.plan) if isinstance(each, SpecProblem)), None)
+    if problem is not None:
+        return ConditionStatus.FALSE, problem.reason, problem.message
+    return ConditionStatus.TRUE, "SpecAccepted", ""
+
+
+def _storage(world: World) -> tuple[ConditionStatus, str, str]:
+    if isinstance(world.campaign, Problem) and isinstance(world.ledger, Problem):
+        return ConditionStatus.UNKNOWN, "NotAsked", "a specification that is not accepted needs no storage"
+    if isinstance(world.ledger, Problem):
+        return ConditionStatus.FALSE, world.ledger.reason, world.ledger.message
+    return ConditionStatus.TRUE, "LedgerReady", ""
+
+
+def _running(world: World, decision: Decision, phase: Phase) -> tuple[ConditionStatus, str, str]:
+    ready = sum(job.ready for job in world.jobs if job.is_live)
+    if phase.is_final or phase is Phase.SUSPENDED:
+        return ConditionStatus.FALSE, f"Is{phase.value}", decision.message
+    if ready:
+        return ConditionStatus.TRUE, "WorkersRunning", f"{count_text(ready, 'worker')} running"
+    if world.trouble is not None:
+        return ConditionStatus.FALSE, world.trouble.reason, world.trouble.message
+    if isinstance(world.campaign, Problem) or isinstance(world.plan, Problem):
+        return ConditionStatus.FALSE, "NotAccepted", "nothing runs for a specification that is not accepted"
+    return ConditionStatus.FALSE, "Starting", decision.message
+
+
+def _threads(world: World) -> tuple[ConditionStatus, str, str]:
+    if world.broken_contract is not None:
+        return ConditionStatus.FALSE, "ContractBroken", world.broken_contract
+    if isinstance(world.ledger, Problem):
+        return ConditionStatus.UNKNOWN, "NotAsked", "the ledger does not answer"
+    threads = world.ledger.campaign.threads
+    if world.ledger.first_claim_at is None or threads is None:
+        return ConditionStatus.UNKNOWN, "NotCheckedYet", "the first worker checks them before its first trial"
+    return (
+        ConditionStatus.TRUE,
+        "CheckedByEachWorker",
+        f"{count_text(threads, 'thread')} = CPU request = CPU limit, checked in each pod before its first trial",
+    )

@@ -1,0 +1,113 @@
+"""The threads around the queue: workers that reconcile, and a resync that wakes every campaign now and then.
+
+What could go wrong: a turn that never ends, a thread that died, an API server that is away; :meth:`Loop.trouble` says so to
+the liveness probe. A database that is away is no reason to restart: that is a condition of the campaigns.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from corebound.api.errors import ClusterConflictError, CoreboundError
+from corebound.cluster.resources import CAMPAIGNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corebound.cluster.client import Cluster
+    from corebound_operator.loop.queue import Key, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+WORKERS: Final = 4
+LONGEST_TURN_SECONDS: Final = 300.0
+MISSED_RESYNCS: Final = 3.0
+OBSERVED = ("succeeded", "failed", "conflict")
+
+
+class Loop:
+    """Started by :meth:`start`, ended by :meth:`stop`; ``observe`` hears how each turn went and how long it took."""
+
+    def __init__(
+        self,
+        *,
+        queue: WorkQueue,
+        reconcile: Callable[[Key], float | None],
+        cluster: Cluster,
+        namespaces: Sequence[str],
+        resync_seconds: float,
+        observe: Callable[[str, float], None],
+    ) -> None:
+        self._queue, self._reconcile, self._cluster = queue, reconcile, cluster
+        self._namespaces, self._resync_seconds, self._observe = namespaces, resync_seconds, observe
+        self._stopped = threading.Event()
+        self._synced_at = time.monotonic()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to reconcile."""
+        named = [(f"reconcile-{index}", self._work) for index in range(WORKERS)]
+        for name, target in [*named, ("resync", self._resync)]:
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the turns that are under way, and begin no other."""
+        self._stopped.set()
+        self._queue.close()
+        for thread in self._threads:
+            thread.join(20)
+
+    def trouble(self) -> str | None:
+        """Why the loop should be started anew; None while it is well."""
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        if dead:
+            return f"threads have died: {', '.join(dead)}"
+        turn = self._queue.oldest_at_work()
+        if turn > LONGEST_TURN_SECONDS:
+            return f"one reconcile takes {turn:.0f} s already"
+        silent = time.monotonic() - self._synced_at
+        if silent > MISSED_RESYNCS * self._resync_seconds:
+            return f"the last resync was {silent:.0f} s ago, expected every {self._resync_seconds:.0f} s"
+        return None
+
+    def _work(self) -> None:
+        while (key := self._queue.take()) is not None:
+            began = time.monotonic()
+            again_in, outcome = None, "succeeded"
+            try:
+                again_in = self._reconcile(key)
+            except ClusterConflictError as error:
+                # Somebody changed the object meanwhile: the next turn sees it.
+                outcome = "conflict"
+                logger.debug("changed meanwhile", extra=_about(key, error))
+            except CoreboundError as error:
+                outcome = "failed"
+                logger.warning("reconcile failed", extra=_about(key, error))
+            except Exception as error:  # a defect of ours must not end the thread
+                outcome = "failed"
+                logger.exception("reconcile failed unexpectedly", extra=_about(key, error))
+            self._observe(outcome, time.monotonic() - began)
+            self._queue.done(key, again_in=again_in, failed=outcome != "succeeded")
+
+    def _resync(self) -> None:
+        wait = 0.0
+        watched: Sequence[str | None] = self._namespaces or (None,)
+        while not self._stopped.wait(wait):
+            wait = self._resync_seconds
+            try:
+                for namespace in watched:
+                    for campaign in self._cluster.list(CAMPAIGNS, namespace=namespace):
+                        self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
+                self._synced_at = time.monotonic()
+            except CoreboundError as error:
+                wait = min(10.0, self._resync_seconds)
+                logger.warning("resync failed", extra={"error": str(error)})
+
+
+def _about(key: Key, error: Exception) -> dict[str, str]:
+    return {"namespace": key[0], "campaign": key[1], "error": f"{type(error).__name__}: {error}"}

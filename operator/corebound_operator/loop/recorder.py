@@ -1,0 +1,98 @@
+"""Kubernetes events of a campaign: one for each thing that people want to know, never the same again within ten minutes.
+
+What could go wrong: an event that cannot be written; it is logged and forgotten, since the status says the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from corebound.api.errors import ClusterError
+from corebound.cluster.resources import EVENTS
+from corebound.planning.wording import count_text
+from corebound_operator.decide.world import CreateJob, DeleteCampaign, DeleteJob, ResizeJob, SuspendJob
+
+if TYPE_CHECKING:
+    from corebound.api.status import CampaignStatus
+    from corebound.cluster.client import Cluster
+    from corebound_operator.decide.world import Action
+
+Manifest = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+QUIET_SECONDS: Final = 600.0
+LONGEST_NOTE: Final = 1000
+COMPONENT: Final = "corebound.dev/operator"
+
+
+class Recorder:
+    """Writes events; safe for several threads."""
+
+    def __init__(self, cluster: Cluster, *, instance: str) -> None:
+        self._cluster, self._instance = cluster, instance
+        self._lock = threading.Lock()
+        self._said: dict[tuple[str, str, str], float] = {}
+
+    def acted(self, campaign: Manifest, action: Action) -> None:
+        """What was done for the campaign, where people would ask."""
+        match action:
+            case CreateJob(number=number, workers=workers):
+                self._record(campaign, "JobCreated", f"round {number} with {count_text(workers, 'worker')}")
+            case ResizeJob(name=name, parallelism=parallelism):
+                self._record(campaign, "JobResized", f"{name}: up to {parallelism} pods")
+            case SuspendJob(name=name, suspend=suspend):
+                self._record(campaign, "JobSuspended" if suspend else "JobResumed", name)
+            case DeleteJob(name=name, why=why):
+                self._record(campaign, "JobDeleted", f"{name}: {why}")
+            case DeleteCampaign():
+                self._record(campaign, "Expired", "ttlSecondsAfterFinished has passed")
+            case _:
+                return
+
+    def phase(self, campaign: Manifest, *, before: str | None, status: CampaignStatus) -> None:
+        """The campaign has another phase, or cannot go on."""
+        if status.phase is not None and status.phase.value != before:
+            kind = "Warning" if status.phase.value == "Failed" else "Normal"
+            self._record(campaign, status.phase.value, status.message or status.phase.value, kind=kind)
+        for condition in status.conditions:
+            if condition.type.value in ("Accepted", "StorageReady") and condition.status.value == "False":
+                self._record(campaign, condition.reason, condition.message, kind="Warning")
+
+    def _record(self, campaign: Manifest, reason: str, note: str, *, kind: str = "Normal") -> None:
+        metadata = campaign["metadata"]
+        key = (metadata["uid"], reason, note)
+        now = time.monotonic()
+        with self._lock:
+            self._said = {each: said for each, said in self._said.items() if now - said < QUIET_SECONDS}
+            if key in self._said:
+                return
+            self._said[key] = now
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
+            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": COMPONENT,
+            "reportingInstance": self._instance,
+            "type": kind,
+            "reason": reason,
+            "action": "Reconcile",
+            "note": note[:LONGEST_NOTE],
+            "regarding": {
+                "apiVersion": campaign["apiVersion"],
+                "kind": campaign["kind"],
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+        }
+        try:
+            self._cluster.create(EVENTS, event)
+        except ClusterError as error:
+            logger.warning("an event could not be written", extra={"campaign": metadata["name"], "error": str(error)})

@@ -1,0 +1,84 @@
+"""kopf's part: it watches and wakes, nothing more. Each event of a campaign or of one of our Jobs puts a key on the queue.
+
+kopf's handlers of changes, its timers, annotations and finalizers are not used: they depend on having seen an edge, write to
+objects and hang a deleted namespace. What could go wrong: one stray 401, after which kopf refuses the same token for good;
+each login expires by itself, so that it is made anew.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import kopf
+
+from corebound.api.jobs import CAMPAIGN, MANAGED_BY, MANAGER
+from corebound.cluster.resources import CAMPAIGNS, JOBS
+
+if TYPE_CHECKING:
+    from corebound.cluster.client import Cluster
+    from corebound_operator.loop.loop import Loop
+    from corebound_operator.loop.queue import WorkQueue
+
+PREFIX: Final = "operator.corebound.dev"
+LOGIN_MINUTES: Final = 10
+
+
+def registry(*, queue: WorkQueue, loop: Loop, cluster: Cluster) -> kopf.OperatorRegistry:
+    """All of kopf's handlers."""
+    made = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=made)
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        access = cluster.access()
+        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=LOGIN_MINUTES)
+        return kopf.ConnectionInfo(
+            server=access.server,
+            ca_path=access.authority,
+            insecure=not access.verified,
+            scheme=access.scheme,
+            token=access.token,
+            certificate_path=access.certificate,
+            private_key_path=access.key,
+            expiration=expires,
+        )
+
+    @kopf.on.probe(registry=made, errors=kopf.ErrorsMode.PERMANENT)
+    def reconcile_loop(**_: Any) -> str:
+        trouble = loop.trouble()
+        if trouble is not None:
+            raise kopf.PermanentError(trouble)
+        return "well"
+
+    @kopf.on.event(CAMPAIGNS.group, CAMPAIGNS.version, CAMPAIGNS.plural, registry=made)
+    def campaign(namespace: str | None, name: str | None, **_: Any) -> None:
+        if namespace and name:
+            queue.add((namespace, name))
+
+    @kopf.on.event(JOBS.group, JOBS.version, JOBS.plural, labels={MANAGED_BY: MANAGER}, registry=made)
+    def job(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+        owner = labels.get(CAMPAIGN)
+        if namespace and owner:
+            queue.add((namespace, owner))
+
+    return made
+
+
+def settings() -> kopf.OperatorSettings:
+    """Bounded streams and calls, no peering, no events or annotations of kopf's own."""
+    found = kopf.OperatorSettings()
+    found.scanning.disabled = True
+    found.posting.enabled = False
+    found.peering.standalone = True
+    found.watching.server_timeout = 300
+    found.watching.client_timeout = 330
+    found.watching.connect_timeout = 10
+    found.watching.chunk_size = 500
+    found.watching.label_selectors[JOBS.plural] = f"{MANAGED_BY}={MANAGER}"
+    found.networking.request_timeout = 30
+    found.networking.enforce_retry_after = True
+    found.process.ultimate_exiting_timeout = 25
+    found.persistence.finalizer = f"{PREFIX}/finalizer"
+    found.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=PREFIX)
+    found.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=PREFIX)
+    return found
