@@ -1,178 +1,253 @@
-"""Mode ``pure``: the weights of one topology evolve, all seeds of a trial in one batch.
+"""One trial: generations of all its seeds, evaluated in one batch, bred by a mode, until all have solved the task.
 
 Each seed has its own generator and its own draws, so merged seeds equal separate runs bit for bit, and a run that is
-saved and carried on equals an undisturbed one. What could go wrong: a fitness that is no number (worst), another CPU type
-on continuation (``exact`` is then False: last bits may differ).
+saved and carried on equals an undisturbed one. What could go wrong: fitness that is no number (``scores``), a genome at its
+size limit (counted), another CPU type on continuation (``exact`` is then False: last bits may differ).
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy
 import torch
 
 from corebound.api.errors import ObjectiveError
-from corebound_trial.neuroevolution.networks import Networks, genome_length, padded
-from corebound_trial.neuroevolution.tasks import TASKS
+from corebound_trial.neuroevolution.genome import Genome, from_json, to_json
+from corebound_trial.neuroevolution.history import History, Point, largest
+from corebound_trial.neuroevolution.layered import Layered, Shape
+from corebound_trial.neuroevolution.modes import Fitness, Mode, Ports
+from corebound_trial.neuroevolution.neat import Neat, NeatSettings
+from corebound_trial.neuroevolution.networks import LANES, padded
+from corebound_trial.neuroevolution.pure import Pure, PureSettings
+from corebound_trial.neuroevolution.replay import networks_of
+from corebound_trial.neuroevolution.scores import finite, lanes_of
 
-SOLVED: Final = 1.0
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from corebound_trial.neuroevolution.tasks.protocol import Task
+
+MODES: Final[dict[str, tuple[Any, Any]]] = {"pure": (Pure, PureSettings), "neat": (Neat, NeatSettings)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The genetic algorithm's settings; names and ranges as in ``corebound.api.workload``."""
+class Order:
+    """What is to be run; the same order with the same task gives the same result."""
 
-    mutation_power: float = 0.4
-    mutation_probability: float = 0.8
-    replace_probability: float = 0.05
-    crossover_probability: float = 0.5
-    survival: float = 0.2
-    elites: float = 0.02
-    init_scale: float = 1.0
-    activation: str = "tanh"
-    hidden: int = 8
+    mode: str
+    task: str
+    """Its name, for the record."""
+    arguments: dict[str, Any]
+    """The task's, for the record."""
+    settings: dict[str, Any]
+    """Those of the mode, by name; what is left out has its default."""
+    population: int
+    generations: int
+    seeds: list[int]
 
 
 class Evolution:
-    """One trial; ``step`` runs a generation of every seed that has not solved its task."""
+    """``step`` runs a generation of every seed that has not solved its task."""
 
-    def __init__(self, *, task: str, settings: Settings, population: int, generations: int, seeds: list[int]) -> None:
-        if population < 1 or generations < 1 or not seeds:
+    def __init__(self, order: Order, task: Task) -> None:
+        if order.population < 1 or order.generations < 1 or not order.seeds:
             raise ObjectiveError(
-                f"found population {population}, generations {generations}, {len(seeds)} seeds; expected at least 1 of each"
+                f"found population {order.population}, generations {order.generations}, {len(order.seeds)} seeds; "
+                "expected at least 1 of each"
             )
-        self._name, self._settings, self._population = task, settings, population
-        self.generations = generations
-        self._task = TASKS[task]()
-        self._weights = genome_length(inputs=self._task.inputs, hidden=settings.hidden, outputs=self._task.outputs)
+        self.order, self.task = order, task
         self.generation = 0
         self.exact = True
-        self.best = [0.0] * len(seeds)
-        self.solved_at: list[int | None] = [None] * len(seeds)
         self.evaluations = 0
-        self.history: list[list[float]] = []
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self._genomes = [
-            settings.init_scale * torch.randn(self._weights, population, generator=generator)
-            for generator in self._generators
-        ]
-        self.champions = [genome[:, :1].clone() for genome in self._genomes]
+        self.invalid = 0
+        """Fitness values that were no finite numbers."""
+        self.champions: list[Genome | None] = [None for _ in order.seeds]
+        """The best genome of each seed so far."""
+        self.solved_at: list[int | None] = [None for _ in order.seeds]
+        """Evaluations of each seed until it had solved the task."""
+        self.histories = [History() for _ in order.seeds]
+        self._refused: list[list[float]] = [[] for _ in order.seeds]
+        self._generators = [torch.Generator().manual_seed(seed) for seed in order.seeds]
+        kind, settings = MODES[order.mode]
+        ports = Ports(inputs=task.inputs, outputs=task.outputs, recurrent=bool(getattr(task, "recurrent", False)))
+        self._mode: Mode = kind(
+            settings(**order.settings), ports=ports, population=order.population, generators=self._generators
+        )
 
     @property
     def finished(self) -> bool:
         """All seeds have solved it, or the generations are used up."""
-        return self.generation >= self.generations or all(at is not None for at in self.solved_at)
+        return self.generation >= self.order.generations or all(at is not None for at in self.solved_at)
+
+    @property
+    def best(self) -> list[float]:
+        """The best fitness of each seed so far; before the first generation minus infinity."""
+        return [self._worth(champion) if champion else -numpy.inf for champion in self.champions]
+
+    @property
+    def left_out(self) -> int:
+        """Structural mutations that were not made because a genome had used all its hidden nodes."""
+        return self._mode.left_out()
 
     def step(self) -> float:
         """One generation; the mean over seeds of the best fitness so far."""
-        with torch.inference_mode():
-            active = [index for index, at in enumerate(self.solved_at) if at is None]
-            fitness = self._evaluate([self._genomes[index] for index in active])
-            self.generation += 1
-            for index, scores in zip(active, fitness, strict=True):
-                self._learn(index, scores)
-        mean = sum(self.best) / len(self.best)
-        self.history.append(list(self.best))
-        return mean
+        active = [index for index, at in enumerate(self.solved_at) if at is None]
+        fitness = self._evaluate(active)
+        self.generation += 1
+        for index, scores in zip(active, fitness, strict=True):
+            self._learn(index, scores)
+        self._confirm(active, fitness)
+        moving = [(index, scores) for index, scores in zip(active, fitness, strict=True) if self.solved_at[index] is None]
+        for index, scores in zip(active, fitness, strict=True):
+            self._note(index, scores)
+        if moving and self.generation < self.order.generations:
+            self._mode.breed([index for index, _ in moving], [scores for _, scores in moving])
+        return sum(self.best) / len(self.best)
 
     def result(self) -> dict[str, float]:
-        """``fitness``: mean best, 0 ... 1. ``solved_at``: median evaluations to solve, beyond the budget if unsolved."""
-        budget = self._population * self.generations
-        at = sorted(
-            float(solved) if solved is not None else budget * (2.0 - best)
-            for solved, best in zip(self.solved_at, self.best, strict=True)
+        """``fitness``: mean best. ``solved_at``: median evaluations until solved, beyond the budget where unsolved.
+
+        An unsolved seed counts the budget times 2 - (best / solved), so that the nearer it came the less it counts.
+        """
+        budget = self.order.population * self.order.generations
+        goal = getattr(self.task, "solved", None)
+        values = {"fitness": sum(self.best) / len(self.best)}
+        if goal is not None:
+            near = [min(1.0, max(0.0, best / goal)) if goal > 0 else 0.0 for best in self.best]
+            at = [budget * (2.0 - part) if at is None else at for at, part in zip(self.solved_at, near, strict=True)]
+            values["solved_at"] = float(numpy.median(at))
+        return values
+
+    def champion(self) -> tuple[int, Genome]:
+        """The best genome of all seeds and its seed's place; the first of equal ones. Only after a generation."""
+        place = int(numpy.argmax(self.best))
+        champion = self.champions[place]
+        if champion is None:
+            raise ObjectiveError("no generation has been evaluated yet, expected at least one")
+        return place, champion
+
+    def figures(self) -> dict[str, float]:
+        """What the task has to say about the best genome beyond its fitness."""
+        figuring = getattr(self.task, "figures", None)
+        if figuring is None:
+            return {}
+        named = figuring(networks_of(self.champion()[1]))
+        what = f"{self.order.task}.figures"
+        return {str(name): float(lanes_of(values, lanes=LANES, what=what)[0]) for name, values in named.items()}
+
+    def _evaluate(self, active: Sequence[int]) -> list[Fitness]:
+        """Fitness [population] of each active seed, all in one batch, each seed's lanes a multiple of 32."""
+        networks = self._mode.networks(active)
+        what = f"{self.order.task}.evaluate"
+        scores = lanes_of(self.task.evaluate(networks), lanes=networks.lanes, what=what)
+        width, size = padded(self.order.population), self.order.population
+        fitness = []
+        for place in range(len(active)):
+            own, wrong = finite(scores[place * width : place * width + size], what=what)
+            self.invalid += wrong
+            fitness.append(own)
+        self.evaluations += size * len(active)
+        return fitness
+
+    def _learn(self, index: int, scores: Fitness) -> None:
+        """Keep a new best; a seed whose task says what solves it may be done."""
+        top = int(scores.argmax())
+        champion = self.champions[index]
+        if champion is None or scores[top] > champion.fitness:
+            self._crown(index, top, float(scores[top]), solved=False)
+        goal = getattr(self.task, "solved", None)
+        if goal is not None and scores[top] >= goal and not hasattr(self.task, "confirm"):
+            self._solve(index)
+
+    def _confirm(self, active: Sequence[int], fitness: Sequence[Fitness]) -> None:
+        """Ask the task whether the best network of each seed that it has not refused yet solves it."""
+        confirm = getattr(self.task, "confirm", None)
+        if confirm is None:
+            return
+        for index, scores in zip(active, fitness, strict=True):
+            fresh = numpy.where(numpy.isin(scores, self._refused[index]), -numpy.inf, scores)
+            row = int(fresh.argmax())
+            if not numpy.isfinite(fresh[row]):
+                continue
+            candidate = self._mode.genome(index, row)
+            if confirm(networks_of(candidate)):
+                self._crown(index, row, float(scores[row]), solved=True)
+                self._solve(index)
+            else:
+                self._refused[index].append(float(scores[row]))
+
+    def _crown(self, index: int, row: int, fitness: float, *, solved: bool) -> None:
+        self.champions[index] = replace(
+            self._mode.genome(index, row),
+            task=self.order.task,
+            arguments=self.order.arguments,
+            mode=self.order.mode,
+            seed=self.order.seeds[index],
+            generation=self.generation,
+            fitness=fitness,
+            solved=solved,
         )
-        middle = len(at) // 2
-        median = at[middle] if len(at) % 2 else (at[middle - 1] + at[middle]) / 2
-        return {"fitness": sum(self.best) / len(self.best), "solved_at": median}
 
-    def _evaluate(self, genomes: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Fitness [population] of each seed, all in one batch, each seed's block a multiple of 32."""
-        width = padded(self._population)
-        batch = torch.zeros(self._weights, width * len(genomes))
-        for index, genome in enumerate(genomes):
-            batch[:, index * width : index * width + self._population] = genome
-        networks = Networks.from_genomes(
-            batch,
-            inputs=self._task.inputs,
-            hidden=self._settings.hidden,
-            outputs=self._task.outputs,
-            activation=self._settings.activation,
+    def _solve(self, index: int) -> None:
+        self.solved_at[index] = self.generation * self.order.population
+        champion = self.champions[index]
+        if champion is not None:
+            self.champions[index] = replace(champion, solved=True)
+
+    def _worth(self, champion: Genome) -> float:
+        """What a solution counts: what the task calls solved, if a test beyond the fitness said so."""
+        goal = getattr(self.task, "solved", None)
+        return max(champion.fitness, float(goal)) if champion.solved and goal is not None else champion.fitness
+
+    def _note(self, index: int, scores: Fitness) -> None:
+        sizes, champion = self._mode.species(index), self.champions[index]
+        if champion is None:
+            return
+        self.histories[index].note(
+            Point(
+                generation=self.generation,
+                best=float(scores.max()),
+                mean=float(scores.mean()),
+                species=len(sizes),
+                largest=largest(sizes),
+                nodes=len(champion.hidden),
+                connections=sum(champion.connections.enabled),
+            )
         )
-        scores = self._task.evaluate(networks, batch.shape[1])
-        scores = torch.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
-        self.evaluations += self._population * len(genomes)
-        return [scores[index * width : index * width + self._population] for index in range(len(genomes))]
-
-    def _learn(self, index: int, scores: torch.Tensor) -> None:
-        top = int(torch.argmax(scores))
-        if float(scores[top]) > self.best[index] or self.generation == 1:
-            self.best[index] = float(scores[top])
-            self.champions[index] = self._genomes[index][:, top : top + 1].clone()
-        if self.best[index] >= SOLVED:
-            self.solved_at[index] = self.generation * self._population
-        elif self.generation < self.generations:
-            self._genomes[index] = self._reproduce(self._genomes[index], scores, self._generators[index])
-
-    def _reproduce(self, genomes: torch.Tensor, scores: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        chosen, shape = self._settings, genomes.shape
-        order = torch.argsort(scores, descending=True, stable=True)
-        parents = order[: max(1, math.ceil(chosen.survival * self._population))]
-        mothers = parents[torch.randint(len(parents), (self._population,), generator=generator)]
-        fathers = parents[torch.randint(len(parents), (self._population,), generator=generator)]
-        paired = torch.rand(self._population, generator=generator) < chosen.crossover_probability
-        from_father = (torch.rand(shape, generator=generator) < 0.5) & paired
-        children = torch.where(from_father, genomes[:, fathers], genomes[:, mothers])
-        noise = torch.randn(shape, generator=generator)
-        luck = torch.rand(shape, generator=generator)
-        children = torch.where(luck < chosen.mutation_probability, children + chosen.mutation_power * noise, children)
-        fresh = torch.rand(shape, generator=generator) < chosen.replace_probability
-        children = torch.where(fresh, chosen.init_scale * noise, children)
-        elites = min(self._population, max(1, round(chosen.elites * self._population)))
-        children[:, :elites] = genomes[:, order[:elites]]
-        return children
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole state: tensors and JSON values."""
+        """The whole state: tensors, arrays and JSON values."""
         return {
-            "task": self._name,
-            "settings": dict(vars(self._settings)),
-            "population": self._population,
-            "generations": self.generations,
+            "order": dict(vars(self.order)),
             "generation": self.generation,
-            "best": self.best,
-            "solved_at": self.solved_at,
             "evaluations": self.evaluations,
-            "history": self.history,
-            "genomes": self._genomes,
-            "champions": self.champions,
+            "invalid": self.invalid,
+            "champions": [None if champion is None else to_json(champion) for champion in self.champions],
+            "solved_at": self.solved_at,
+            "histories": [history.state_dict() for history in self.histories],
+            "refused": self._refused,
             "generators": [generator.get_state() for generator in self._generators],
+            "mode": self._mode.state_dict(),
             "exact": self.exact,
             "fingerprint": fingerprint(),
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Evolution:
-        """Go on where ``state_dict`` was taken."""
-        evolution = cls(
-            task=state["task"],
-            settings=Settings(**state["settings"]),
-            population=state["population"],
-            generations=state["generations"],
-            seeds=[0] * len(state["generators"]),
-        )
-        evolution.generation = state["generation"]
-        evolution.best = list(state["best"])
+    def from_state(cls, state: Mapping[str, Any], task: Task) -> Evolution:
+        """Go on where ``state_dict`` was taken; ``task`` as it was then."""
+        evolution = cls(Order(**state["order"]), task)
+        evolution.generation, evolution.evaluations = state["generation"], state["evaluations"]
+        evolution.invalid = state["invalid"]
+        evolution.champions = [None if saved is None else from_json(saved) for saved in state["champions"]]
         evolution.solved_at = list(state["solved_at"])
-        evolution.evaluations = state["evaluations"]
-        evolution.history = [list(row) for row in state["history"]]
-        evolution._genomes = list(state["genomes"])
-        evolution.champions = list(state["champions"])
+        evolution.histories = [History.from_state(saved) for saved in state["histories"]]
+        evolution._refused = [list(values) for values in state["refused"]]
         for generator, saved in zip(evolution._generators, state["generators"], strict=True):
             generator.set_state(saved)
+        evolution._mode.load(state["mode"])
         evolution.exact = state["exact"] and state["fingerprint"] == fingerprint()
         return evolution
 
@@ -184,8 +259,10 @@ def seed_of(trial_seed: int, index: int) -> int:
 
 def fingerprint() -> str:
     """Two machines with the same fingerprint give the same bits: versions, CPU kind, and a small network's outputs."""
-    genome = torch.linspace(-1, 1, genome_length(inputs=4, hidden=8, outputs=2) * 32).reshape(-1, 32)
-    networks = Networks.from_genomes(genome, inputs=4, hidden=8, outputs=2, activation="tanh")
-    outputs = networks(torch.linspace(-2, 2, 4 * 32).reshape(4, 32)).sin()
-    digest = hashlib.sha256(outputs.numpy().tobytes()).hexdigest()[:16]
-    return f"{torch.__version__}/{torch.backends.cpu.get_cpu_capability()}/{digest}"
+    shape = Shape(inputs=4, hidden=8, outputs=2)
+    genomes = torch.linspace(-1, 1, shape.weights * LANES).reshape(-1, LANES)
+    networks = Layered.from_genomes(genomes, shape=shape, activation="tanh")
+    angles = numpy.linspace(-2, 2, 4 * LANES, dtype=numpy.float32).reshape(4, LANES)
+    outputs = numpy.sin(networks.react(angles)) + numpy.cos(angles[:2])
+    digest = hashlib.sha256(outputs.tobytes()).hexdigest()[:16]
+    return f"torch {torch.__version__}/{torch.backends.cpu.get_cpu_capability()}/numpy {numpy.__version__}/{digest}"

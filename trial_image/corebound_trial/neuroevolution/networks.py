@@ -1,25 +1,47 @@
-"""A batch of small networks of one topology, population last: ``[outputs, inputs + 1, population]``.
+"""What a task sees of a batch of networks, and what both kinds of them share.
 
-Multiply and sum is faster than ``bmm`` at these sizes; its last bits do not depend on the neighbours in the batch as long as
-the batch is a multiple of 32, so every batch is padded to one.
+A batch holds ``lanes`` networks side by side, population last: inputs ``[inputs, lanes]``, outputs ``[outputs, lanes]`` in
+0 ... 1. At these sizes multiply and sum beats ``bmm`` (docs/neuroevolution.md has the figures).
+
+What could go wrong: torch sums the lanes that do not fill its vector block in another order, so that a network's last bits
+would depend on who else is in the batch. Every batch is therefore a multiple of :data:`LANES`, filled up with copies or
+empty networks; merged seeds, compaction and replay all rest on it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+import numpy
+import numpy.typing
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+Floats = numpy.typing.NDArray[numpy.float32]
+Indices = numpy.typing.NDArray[numpy.int64]
 
 LANES: Final = 32
-ACTIVATIONS: Final[dict[str, Callable[[torch.Tensor], torch.Tensor]]] = {
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-}
+STEEPNESS: Final = 4.924273
+"""Slope of the sigmoid in Stanley and Miikkulainen's NEAT (their source; the paper rounds it to 4.9)."""
+MOST_FLOATS: Final = 2**22
+"""Activations held at once while a data set is shown (16 MiB); larger batches go through in pieces of whole blocks."""
+
+
+class Networks(Protocol):
+    """A batch of networks as tasks use it; fillers included, so ``lanes`` is a multiple of 32."""
+
+    lanes: int
+
+    def react(self, inputs: Floats) -> Floats:
+        """One step of time: ``[inputs, lanes]`` to ``[outputs, lanes]`` in 0 ... 1. Networks with a memory keep it."""
+
+    def settle(self, rows: Floats) -> Floats:
+        """Each network's outputs to each of ``rows`` [rows, inputs], without memory: ``[outputs, rows, lanes]``."""
+
+    def select(self, lanes: Indices) -> Networks:
+        """The networks at ``lanes`` (repeats allowed, a multiple of 32 of them), with their memory."""
 
 
 def padded(size: int) -> int:
@@ -27,38 +49,27 @@ def padded(size: int) -> int:
     return -(-size // LANES) * LANES
 
 
-def genome_length(*, inputs: int, hidden: int, outputs: int) -> int:
-    """Weights and biases of one network."""
-    return hidden * (inputs + 1) + outputs * (hidden + 1)
+def steepened(sums: torch.Tensor) -> torch.Tensor:
+    """NEAT's sigmoid, in place."""
+    return sums.mul_(STEEPNESS).sigmoid_()
 
 
-@dataclass(frozen=True)
-class Networks:
-    """``first``: [hidden, inputs + 1, P]; ``second``: [outputs, hidden + 1, P]; P a multiple of 32."""
+def tanh(sums: torch.Tensor) -> torch.Tensor:
+    """By the sigmoid, which torch computes six times faster than its tanh; in place."""
+    return sums.mul_(2.0).sigmoid_().mul_(2.0).sub_(1.0)
 
-    first: torch.Tensor
-    second: torch.Tensor
-    activation: str
 
-    @classmethod
-    def from_genomes(
-        cls, genomes: torch.Tensor, *, inputs: int, hidden: int, outputs: int, activation: str
-    ) -> Networks:
-        """``genomes``: [weights, P]."""
-        split = hidden * (inputs + 1)
-        population = genomes.shape[1]
-        return cls(
-            genomes[:split].reshape(hidden, inputs + 1, population),
-            genomes[split:].reshape(outputs, hidden + 1, population),
-            activation,
-        )
+ACTIVATIONS: Final[dict[str, Callable[[torch.Tensor], torch.Tensor]]] = {
+    "tanh": tanh,
+    "sigmoid": torch.Tensor.sigmoid_,
+    "relu": torch.Tensor.relu_,
+    "steepened": steepened,
+}
+"""Each changes its argument in place and returns it."""
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """[inputs, P] to [outputs, P], before any squashing."""
-        hidden = (self.first[:, :-1] * inputs).sum(1).add_(self.first[:, -1])
-        hidden = ACTIVATIONS[self.activation](hidden)
-        return (self.second[:, :-1] * hidden).sum(1).add_(self.second[:, -1])
 
-    def select(self, index: torch.Tensor) -> Networks:
-        """The networks at ``index``."""
-        return Networks(self.first[:, :, index], self.second[:, :, index], self.activation)
+def blocks(*, lanes: int, floats_a_lane: int) -> Iterator[slice]:
+    """Pieces of the batch, whole blocks of 32 lanes each, that hold at most :data:`MOST_FLOATS` together."""
+    width = max(1, MOST_FLOATS // (floats_a_lane * LANES)) * LANES
+    for start in range(0, lanes, width):
+        yield slice(start, min(lanes, start + width))

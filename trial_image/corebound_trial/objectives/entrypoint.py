@@ -63,7 +63,9 @@ class EntrypointObjective:
             raise ObjectiveError("trial.arguments sets 'context', which is what Corebound passes itself; rename it")
         found = load_function(name, folder=folder)
         if inspect.isclass(found):
-            found, arguments = _made(name, found, arguments), {}
+            found, arguments = made(name, found, arguments), {}
+            if not callable(found):
+                raise ObjectiveError(f"{name} is a class without __call__; expected def __call__(self, trial)")
         self._call: Callable[..., object] = found
         self._keywords = dict(arguments)
         self._wants_context = _has_context(found)
@@ -132,15 +134,15 @@ def _load_file(path: Path) -> ModuleType:
     return module
 
 
-def _made(name: str, found: type, arguments: Mapping[str, Any]) -> Any:
+def made(name: str, found: Any, arguments: Mapping[str, Any]) -> Any:
+    """An object of the class ``found``. Raises :class:`ObjectiveError`, with the user's own traceback where it raised."""
     _check_call(name, found, **arguments)
     try:
-        made = found(**arguments)
+        return found(**arguments)
+    except ObjectiveError:
+        raise
     except (Exception, SystemExit) as error:
         raise ObjectiveError(f"{name} could not be made, it raised:\n{user_traceback(error)}") from error
-    if not callable(made):
-        raise ObjectiveError(f"{name} is a class without __call__; expected def __call__(self, trial)")
-    return made
 
 
 def _check_call(name: str, function: Any, *given: object, **named: object) -> None:
