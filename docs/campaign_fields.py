@@ -18,7 +18,7 @@ from corebound.api.model import Model
 from corebound.api.search import PRUNER_OPTIONS, SAMPLER_OPTIONS
 from corebound.api.spec import SearchCampaign
 from corebound.api.values import Described
-from corebound.api.workload import WORKLOAD_PARAMETERS
+from corebound.api.workload import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,19 +55,21 @@ def sections() -> Iterator[str]:
         yield table(("field", "value", "default", "meaning"), rows)
     yield options("samplers", "spec.search.sampler.options", SAMPLER_OPTIONS)
     yield options("pruners", "spec.search.pruner.options", PRUNER_OPTIONS)
-    yield "### Parameters of the workload\n\nFor `spec.search.parameters` and `spec.trial.workload.settings`.\n"
-    yield table(
-        ("name", "value", "default", "meaning"),
-        [
-            (
-                f"`{name}`",
-                " or ".join(each.choices) or f"{each.kind}, {each.low:g} to {each.high:g}",
-                each.default,
-                each.text,
-            )
-            for name, each in WORKLOAD_PARAMETERS.items()
-        ],
-    )
+    for mode, parameters in PARAMETERS.items():
+        about = "For `spec.search.parameters` and `spec.trial.workload.settings`."
+        yield f"### Parameters of the workload, mode `{mode}`\n\n{about}\n"
+        yield table(
+            ("name", "value", "default", "meaning"),
+            [
+                (
+                    f"`{name}`",
+                    " or ".join(each.choices) or f"{each.kind}, {each.low:g} to {each.high:g}",
+                    each.default,
+                    each.text,
+                )
+                for name, each in parameters.items()
+            ],
+        )
 
 
 def parts(model: type[Model], path: str) -> Iterator[tuple[str, type[Model]]]:

@@ -27,7 +27,7 @@ from corebound.api.values import (
     Price,
     Threads,
 )
-from corebound.api.workload import WORKLOAD_METRICS, WORKLOAD_PARAMETERS
+from corebound.api.workload import PARAMETERS, TASKS, WORKLOAD_METRICS, memory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,6 +187,7 @@ class CampaignSpec(Model):
             self._thread_contract,
             self._workload_metrics,
             self._workload_parameters,
+            self._workload_memory,
         )
 
     def _metrics_once(self) -> Iterator[Finding]:
@@ -240,15 +241,28 @@ class CampaignSpec(Model):
     def _workload_parameters(self) -> Iterator[Finding]:
         if self.trial.workload is None:
             return
+        known = PARAMETERS[self.trial.workload.mode]
         for index, parameter in sound(self.search.parameters, "name"):
             place = ("search", "parameters", index)
-            allowed = WORKLOAD_PARAMETERS.get(parameter.name)
+            allowed = known.get(parameter.name)
             if allowed is None:
-                yield from not_among(parameter.name, WORKLOAD_PARAMETERS, at=(*place, "name"))
+                yield from not_among(parameter.name, known, at=(*place, "name"))
                 continue
             if parameter.name in self.trial.workload.settings:
                 yield (*place, "name"), f"found {parameter.name!r}, which workload.settings fixes; remove one of them"
             yield from _within(parameter, allowed, place)
+
+    def _workload_memory(self) -> Iterator[Finding]:
+        """Of a built-in task; a user's own is measured in the worker, before its first generation."""
+        workload = self.trial.workload
+        size = TASKS.get(workload.task) if workload is not None else None
+        if workload is None or size is None:
+            return
+        hidden = workload.settings.get("hidden", PARAMETERS[workload.mode]["hidden"].default)
+        searched = [each.high for _, each in sound(self.search.parameters, "name", "high") if each.name == "hidden"]
+        most = searched[0] if searched else hidden
+        if isinstance(most, int) and (need := memory_of(workload, size, hidden=most)).total > self.trial.memory:
+            yield ("trial", "memory"), need.refusal(self.trial.memory)
 
 
 def _has_points(parameter: Parameter) -> bool:

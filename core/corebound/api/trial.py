@@ -13,8 +13,8 @@ from pydantic import Field, StrictStr
 
 from corebound.api.model import Model, not_among, shown, sound, unknown
 from corebound.api.template import PodTemplate
-from corebound.api.values import Choice, Count, Duration, Function, Memory, Options, VariableName
-from corebound.api.workload import WORKLOAD_PARAMETERS
+from corebound.api.values import Choice, Count, Duration, Function, Memory, Options, TaskName, VariableName
+from corebound.api.workload import PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,14 @@ KINDS: Final = ("workload", "entrypoint", "command")
 class Workload(Model):
     """The built-in neuro-evolution."""
 
-    mode: Literal["pure"] = Field(
-        "pure", description="What evolves: pure means the weights of a network of fixed shape."
+    mode: Literal["pure", "neat"] = Field(
+        "pure",
+        description="What evolves: pure means the weights of a network of fixed shape, neat its structure too (Stanley and "
+        "Miikkulainen 2002).",
     )
-    task: Literal["xor", "cartpole", "double-pole"] = Field(
-        description="The task to learn: xor, cartpole (one pole) or double-pole (two poles on one cart)."
+    task: TaskName = Field(
+        description="The task to learn: a built-in one, or a class of your own, searched from the file's folder "
+        "(docs/neuroevolution.md). trial.arguments are its keyword arguments."
     )
     population: Count = Field(500, description="Networks in each generation of one seed.")
     generations: Count = Field(150, description="Generations at most; a trial that solves its task ends earlier.")
@@ -50,11 +53,11 @@ class Workload(Model):
         return self._known_settings, self._allowed_settings
 
     def _known_settings(self) -> Iterator[Finding]:
-        yield from unknown(self.settings, WORKLOAD_PARAMETERS, what="workload parameter", at=("settings",))
+        yield from unknown(self.settings, PARAMETERS[self.mode], what=f"parameter of mode {self.mode}", at=("settings",))
 
     def _allowed_settings(self) -> Iterator[Finding]:
         for name, value in self.settings.items():
-            allowed = WORKLOAD_PARAMETERS.get(name)
+            allowed = PARAMETERS[self.mode].get(name)
             if allowed is None:
                 continue
             if allowed.kind == "choice":
@@ -91,7 +94,9 @@ class TrialSpec(Model):
         '[python, train.py, --lr, "{lr}"]. Instead of workload or entrypoint.',
     )
     arguments: Options = Field(
-        {}, description="Keyword arguments of the entrypoint beside the trial, for example {dataset: mnist}."
+        {},
+        description="Keyword arguments of the entrypoint beside the trial, for example {dataset: mnist}, or of the workload's "
+        "task.",
     )
     callbacks: list[Function] = Field(
         [],
@@ -150,8 +155,8 @@ class TrialSpec(Model):
             yield (extra,), f"found beside {kinds[0]}, expected exactly one of {', '.join(KINDS)}; remove the others"
 
     def _taken_arguments(self) -> Iterator[Finding]:
-        if self.arguments and self.entrypoint is None:
-            yield ("arguments",), "are keyword arguments of an entrypoint, and there is none here; remove them"
+        if self.arguments and self.entrypoint is None and self.workload is None:
+            yield ("arguments",), "are keyword arguments of an entrypoint or of a workload's task; there is none, remove them"
 
     def _place_of_files(self) -> Iterator[Finding]:
         if self.artifacts is None:

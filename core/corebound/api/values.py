@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr
 
-from corebound.api.model import shown, unquoted
+from corebound.api.model import nearest, shown, unquoted
 from corebound.api.quantities import parse_cpu, parse_duration, parse_memory, parse_money, parse_money_above_zero
+from corebound.api.workload import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,16 @@ def check_function(value: object) -> object:
     if not isinstance(value, str) or not _FUNCTION.fullmatch(value):
         raise ValueError(f"found {shown(value)}, expected package.module:function or file.py:function")
     return value
+
+
+def check_task(value: object) -> object:
+    """A built-in task, or a class of the user's own, named like a function. Raises ValueError."""
+    if isinstance(value, str) and (value in TASKS or _FUNCTION.fullmatch(value)):
+        return value
+    raise ValueError(
+        f"found {shown(value)}, expected {', '.join(TASKS)}, or a class of your own (package.module:Class or "
+        f"file.py:Class){nearest(value, TASKS)}"
+    )
 
 
 def check_campaign_name(value: object) -> object:
@@ -104,6 +115,9 @@ Cpu = Annotated[float, BeforeValidator(parse_cpu), Described("cores such as 4 or
 Price = Annotated[Decimal, BeforeValidator(parse_money), Described('amount such as "3.50"')]
 Amount = Annotated[Decimal, BeforeValidator(parse_money_above_zero), Described('amount such as "3.50"')]
 Function = Annotated[str, BeforeValidator(check_function), Described("package.module:function or file.py:function")]
+TaskName = Annotated[
+    str, BeforeValidator(check_task), Described(f"{', '.join(TASKS)}, or package.module:Class or file.py:Class")
+]
 CampaignName = Annotated[str, BeforeValidator(check_campaign_name), Described("name")]
 Name = Annotated[str, BeforeValidator(check_name), Described("name")]
 VariableName = Annotated[str, BeforeValidator(check_variable), Described("name of a variable")]

@@ -4,71 +4,103 @@ E excess and D disjoint genes, W the mean difference of matching weights. The eq
 larger genome, which "can be set to 1 if both genomes consist of fewer than 20 genes"; the authors' source never divides.
 Neither does this: with it, all genomes beyond 20 genes fell into one species, and one XOR run in ten never ended.
 
-All genomes of a seed are laid out over the innovations that are alive among them, so that every distance to every
-representative is a few matrix products. What could go wrong: rounding of those sums; distances are right to about 1e-5.
+All genomes of a seed are laid out over the innovations that are alive among them; E and D of all pairs are then a matrix
+product, and W is asked only of the pairs that E and D do not keep apart already. NumPy, since the arrays are small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import torch
+import numpy
+import numpy.typing
+
+from corebound_trial.neuroevolution.networks import Floats, Indices
 
 if TYPE_CHECKING:
     from corebound_trial.neuroevolution.genes import Genes
 
+MOST_GENES: Final = 2**20
+"""Genes of pairs compared at once."""
+Near = numpy.typing.NDArray[numpy.bool_]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Coefficients:
-    """c1, c2 and c3."""
+class Measure:
+    """c1, c2, c3, and the distance from which on two genomes are of different species."""
 
     excess: float
     disjoint: float
     weight: float
+    threshold: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Laid:
-    """Genomes over the living innovations; ``has`` (0 or 1) and ``weight`` are float32 [genomes, innovations]."""
+    """Genomes over the living innovations, and one more place that no genome has."""
 
-    has: torch.Tensor
-    weight: torch.Tensor
-    last: torch.Tensor
-    """int64 [genomes]: where each genome's newest gene is."""
-    count: torch.Tensor
-    """float32 [genomes]."""
+    has: Floats
+    """0 or 1, [genomes, innovations + 1]."""
+    weight: Floats
+    """[genomes, innovations + 1], 0 where there is no gene."""
+    place: Indices
+    """[genomes, columns], where in ``has`` each gene is; the last place for no gene."""
+    last: Indices
+    """[genomes], where the newest gene is."""
+    count: Floats
+    """[genomes], genes."""
 
-    def take(self, rows: torch.Tensor) -> Laid:
+    def take(self, rows: Indices) -> Laid:
         """The genomes at ``rows``."""
-        return Laid(has=self.has[rows], weight=self.weight[rows], last=self.last[rows], count=self.count[rows])
+        return Laid(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def lay_out(genes: Genes) -> Laid:
     """Only genomes laid out together can be compared."""
-    used = genes.used
-    newest = genes.innovation.masked_fill(~used, 0).amax()
-    alive = torch.zeros(int(newest) + 1, dtype=torch.bool)
-    innovation = genes.innovation.long()
+    used, innovation = genes.used.numpy(), genes.innovation.numpy()
+    alive = numpy.zeros(int(innovation[used].max()) + 1, dtype=bool)
     alive[innovation[used]] = True
     width = int(alive.sum())
-    # The column of each innovation; unused genes go to one more column, which is dropped.
-    column = (alive.cumsum(0) - 1)[innovation.clamp(max=int(newest))].masked_fill_(~used, width)
-    has = torch.zeros(len(genes), width + 1).scatter_(1, column, 1.0)
-    weight = torch.zeros(len(genes), width + 1).scatter_(1, column, genes.weight)
-    last = column.gather(1, genes.count.unsqueeze(1) - 1).squeeze(1)
-    return Laid(has=has[:, :width], weight=weight[:, :width], last=last, count=genes.count.float())
+    place = numpy.where(used, (numpy.cumsum(alive) - 1)[numpy.where(used, innovation, 0)], width)
+    rows, count = numpy.arange(len(genes)), genes.count.numpy()
+    has = numpy.zeros((len(genes), width + 1), dtype=numpy.float32)
+    has[rows[:, None], place] = 1
+    has[:, width] = 0
+    weight = numpy.zeros_like(has)
+    weight[rows[:, None], place] = genes.weight.numpy()
+    weight[:, width] = 0
+    return Laid(has=has, weight=weight, place=place, last=place[rows, count - 1], count=count.astype(numpy.float32))
 
 
-def distances(genomes: Laid, representatives: Laid, coefficients: Coefficients) -> torch.Tensor:
-    """float32 [genomes, representatives]."""
+def near(genomes: Laid, representatives: Laid, measure: Measure) -> Near:
+    """Which genomes are of one species with which representatives; [genomes, representatives]."""
+    apart = structural(genomes, representatives, measure)
+    one, other = (apart < measure.threshold).nonzero()
+    together = numpy.zeros(apart.shape, dtype=bool)
+    step = max(1, MOST_GENES // representatives.place.shape[1])
+    for start in range(0, len(one), step):
+        a, b = one[start : start + step], other[start : start + step]
+        differ = weight_difference(genomes, a, representatives, b)
+        together[a, b] = apart[a, b] + measure.weight * differ < measure.threshold
+    return together
+
+
+def structural(genomes: Laid, representatives: Laid, measure: Measure) -> Floats:
+    """c1 E + c2 D, [genomes, representatives]."""
     a, b = genomes, representatives
     matching = a.has @ b.has.T
-    apart = torch.cdist(a.weight, b.weight, p=1.0)
-    alone = a.weight.abs() @ (1 - b.has).T + (1 - a.has) @ b.weight.abs().T
-    difference = (apart - alone).clamp_(min=0) / matching.clamp(min=1)
     # Genes beyond the other's newest: all of one's own less those up to that place.
-    excess = a.count[:, None] - a.has.cumsum(1)[:, b.last]
-    excess += (b.count[:, None] - b.has.cumsum(1)[:, a.last]).T
+    excess = a.count[:, None] - numpy.cumsum(a.has, axis=1)[:, b.last]
+    excess += (b.count[:, None] - numpy.cumsum(b.has, axis=1)[:, a.last]).T
     disjoint = a.count[:, None] + b.count[None, :] - 2 * matching - excess
-    return coefficients.excess * excess + coefficients.disjoint * disjoint + coefficients.weight * difference
+    return numpy.float32(measure.excess) * excess + numpy.float32(measure.disjoint) * disjoint
 
+
+def weight_difference(genomes: Laid, rows: Indices, representatives: Laid, others: Indices) -> Floats:
+    """W of each pair (row of ``genomes``, row of ``representatives``); 0 where no gene matches."""
+    place = representatives.place[others]
+    has = genomes.has[rows[:, None], place]
+    apart = numpy.abs(genomes.weight[rows[:, None], place] - representatives.weight[others[:, None], place]) * has
+    difference: Floats = apart.sum(1) / numpy.maximum(has.sum(1), 1)
+    return difference

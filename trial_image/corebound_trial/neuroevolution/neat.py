@@ -14,7 +14,7 @@ import numpy
 import torch
 
 from corebound_trial.neuroevolution.crossover import cross
-from corebound_trial.neuroevolution.distance import Coefficients
+from corebound_trial.neuroevolution.distance import Measure
 from corebound_trial.neuroevolution.draws import uniform
 from corebound_trial.neuroevolution.genes import Genes, Slots
 from corebound_trial.neuroevolution.genome import Genome, graph_genome
@@ -154,10 +154,13 @@ class Neat:
 
     def _new_species(self, genes: Genes) -> Species:
         chosen = self._settings
-        coefficients = Coefficients(
-            excess=chosen.excess_coefficient, disjoint=chosen.disjoint_coefficient, weight=chosen.weight_coefficient
+        measure = Measure(
+            excess=chosen.excess_coefficient,
+            disjoint=chosen.disjoint_coefficient,
+            weight=chosen.weight_coefficient,
+            threshold=chosen.compatibility_threshold,
         )
-        return Species(genes, coefficients=coefficients, threshold=chosen.compatibility_threshold)
+        return Species(genes, measure=measure)
 
     def _children(self, parents: Genes, plan: Plan, draws: torch.Tensor) -> Genes:
         """Crossover and changes of weights; ``draws`` [4, children, columns]."""

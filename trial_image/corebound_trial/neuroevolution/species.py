@@ -22,7 +22,7 @@ import numpy
 import numpy.typing
 import torch
 
-from corebound_trial.neuroevolution.distance import Coefficients, distances, lay_out
+from corebound_trial.neuroevolution.distance import Measure, lay_out, near
 from corebound_trial.neuroevolution.genes import Genes
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Plan:
 class Species:
     """The species of one seed, oldest first."""
 
-    def __init__(self, genes: Genes, *, coefficients: Coefficients, threshold: float) -> None:
-        self._coefficients, self._threshold = coefficients, threshold
+    def __init__(self, genes: Genes, *, measure: Measure) -> None:
+        self._measure = measure
         self._representatives = genes.take(torch.zeros(0, dtype=torch.int64))
         self._numbers: list[int] = []
         self._best: list[float] = []
@@ -92,18 +92,17 @@ class Species:
         """Every genome to the first species that is near enough, or to a new one it then represents."""
         known, count = len(self._numbers), len(genes)
         laid = lay_out(Genes.joined((genes, self._representatives)))
-        genomes = laid.take(torch.arange(count))
-        members = numpy.full(count, -1)
+        genomes, members = laid.take(numpy.arange(count)), numpy.full(count, -1)
         if known:
-            near = self._near(genomes, laid.take(torch.arange(count, count + known)))
-            members[near.any(1)] = near.argmax(1)[near.any(1)]
+            together = near(genomes, laid.take(numpy.arange(count, count + known)), self._measure)
+            members = numpy.where(together.any(1), together.argmax(1), -1)
         founders: list[int] = []
-        while (rest := numpy.flatnonzero(members < 0)).size:
-            founder = int(rest[0])
-            near = self._near(genomes.take(torch.from_numpy(rest)), genomes.take(torch.tensor([founder])))[:, 0]
-            near[0] = True  # to itself, whatever the rounding
-            members[rest[near]] = known + len(founders)
-            founders.append(founder)
+        while (members < 0).any():
+            rest = numpy.flatnonzero(members < 0)
+            alike = near(genomes.take(rest), genomes.take(rest[:1]), self._measure)[:, 0]
+            alike[0] = True  # the founder to itself, whatever the threshold
+            members[rest[alike]] = known + len(founders)
+            founders.append(int(rest[0]))
         self._found(genes, founders, generation)
         self._forget_empty(members)
 
@@ -164,10 +163,6 @@ class Species:
         self._numbers, self._next = list(state["numbers"]), state["next"]
         self._best, self._improved = list(state["best"]), list(state["improved"])
         self.members = state["members"]
-
-    def _near(self, genomes: Any, representatives: Any) -> Array:
-        apart: Array = distances(genomes, representatives, self._coefficients).numpy()
-        return apart < self._threshold
 
     def _found(self, genes: Genes, founders: list[int], generation: int) -> None:
         self._represent_all(Genes.joined((self._representatives, genes.take(torch.tensor(founders, dtype=torch.int64)))))

@@ -17,7 +17,9 @@ def load_objective(trial: TrialSpec, *, folder: Path, metrics: Sequence[str]) ->
     if trial.workload is not None:
         from corebound_trial.objectives.workload import WorkloadObjective
 
-        return WorkloadObjective(trial.workload, metrics=metrics)
+        return WorkloadObjective(
+            trial.workload, arguments=trial.arguments, memory=trial.memory, metrics=metrics, folder=folder
+        )
     if trial.command is not None:
         from corebound_trial.objectives.command import CommandObjective
 
