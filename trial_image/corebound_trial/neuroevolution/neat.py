@@ -36,7 +36,7 @@ class NeatSettings:
     """Names, ranges and meanings as in ``corebound.api.workload``; the defaults are the paper's for XOR and double pole."""
 
     mutation_power: float = 2.5
-    mutation_probability: float = 0.8
+    mutation_probability: float = 0.9
     replace_probability: float = 0.1
     crossover_probability: float = 0.75
     average_probability: float = 0.4
