@@ -259,10 +259,16 @@ class CampaignSpec(Model):
         if workload is None or size is None:
             return
         hidden = workload.settings.get("hidden", PARAMETERS[workload.mode]["hidden"].default)
-        searched = [each.high for _, each in sound(self.search.parameters, "name", "high") if each.name == "hidden"]
+        searched = [_largest(each) for _, each in sound(self.search.parameters, "name") if each.name == "hidden"]
         most = searched[0] if searched else hidden
         if isinstance(most, int) and (need := memory_of(workload, size, hidden=most)).total > self.trial.memory:
             yield ("trial", "memory"), need.refusal(self.trial.memory)
+
+
+def _largest(parameter: Parameter) -> object:
+    if parameter.type == "categorical":
+        return max((choice for choice in parameter.choices if isinstance(choice, int)), default=None)
+    return parameter.high
 
 
 def _has_points(parameter: Parameter) -> bool:

@@ -53,7 +53,9 @@ class Workload(Model):
         return self._known_settings, self._allowed_settings
 
     def _known_settings(self) -> Iterator[Finding]:
-        yield from unknown(self.settings, PARAMETERS[self.mode], what=f"parameter of mode {self.mode}", at=("settings",))
+        yield from unknown(
+            self.settings, PARAMETERS[self.mode], what=f"parameter of mode {self.mode}", at=("settings",)
+        )
 
     def _allowed_settings(self) -> Iterator[Finding]:
         for name, value in self.settings.items():
@@ -95,8 +97,8 @@ class TrialSpec(Model):
     )
     arguments: Options = Field(
         {},
-        description="Keyword arguments of the entrypoint beside the trial, for example {dataset: mnist}, or of the workload's "
-        "task.",
+        description="Keyword arguments of the entrypoint beside the trial, for example {dataset: mnist}, or of the "
+        "workload's task.",
     )
     callbacks: list[Function] = Field(
         [],
@@ -156,7 +158,10 @@ class TrialSpec(Model):
 
     def _taken_arguments(self) -> Iterator[Finding]:
         if self.arguments and self.entrypoint is None and self.workload is None:
-            yield ("arguments",), "are keyword arguments of an entrypoint or of a workload's task; there is none, remove them"
+            yield (
+                ("arguments",),
+                "are keyword arguments of an entrypoint or of a workload's task; there is none, remove them",
+            )
 
     def _place_of_files(self) -> Iterator[Finding]:
         if self.artifacts is None:

@@ -170,11 +170,11 @@ BAD: Final = [
         [
             "objectives[0].metric: found 'loss', expected fitness or solved_at",
             "parameters[0].name: found 'lr', expected mutation_power,",
-            "workload.task: found 'cartpol', expected xor, cartpole or double-pole; did you mean 'cartpole'?",
+            "workload.task: found 'cartpol', expected xor, cartpole, double-pole, ",
             "workload.population: found 0, expected at least 1",
-            "settings.hiden: is no workload parameter; did you mean 'hidden'?",
+            "settings.hiden: is no parameter of mode pure; did you mean 'hidden'?",
             "settings.hidden: found 500, expected a whole number from 1 to 64",
-            "settings.activation: found 'tan', expected tanh, sigmoid or relu; did you mean 'tanh'?",
+            "settings.activation: found 'tan', expected tanh, sigmoid, relu or steepened; did you mean 'tanh'?",
         ],
     ),
     # names

@@ -71,7 +71,9 @@ def test_pure_solves_xor_too() -> None:
 
 
 def test_structure_grows_and_species_form() -> None:
-    run = finished(evolution("digits", seeds=[5], population=60, generations=4, add_node=0.5, compatibility_threshold=1.5))
+    run = finished(
+        evolution("digits", seeds=[5], population=60, generations=4, add_node=0.5, compatibility_threshold=1.5)
+    )
     points = run.histories[0].points
     assert points[-1].species > 1
     assert sum(points[-1].largest.values()) <= 60
@@ -149,13 +151,17 @@ def test_negative_and_equal_fitness_can_be_bred(mode: str) -> None:
 
 
 def test_a_genome_at_its_limit_is_counted_not_cut() -> None:
-    run = finished(evolution("digits", seeds=[3], population=40, generations=5, hidden=1, add_node=1.0, crossover_probability=0.0))
+    run = finished(
+        evolution("digits", seeds=[3], population=40, generations=5, hidden=1, add_node=1.0, crossover_probability=0.0)
+    )
     assert run.left_out > 0
     assert all(len(run._mode.genome(0, row).hidden) <= 1 for row in range(40))
 
 
 def test_history_has_a_constant_size() -> None:
-    run = finished(evolution(Returns(lambda lanes: numpy.random.default_rng(1).random(lanes)), seeds=[1], generations=300))
+    run = finished(
+        evolution(Returns(lambda lanes: numpy.random.default_rng(1).random(lanes)), seeds=[1], generations=300)
+    )
     points = run.histories[0].points
     assert len(points) <= MOST + 1
     assert points[0].generation == 1

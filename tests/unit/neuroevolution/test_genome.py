@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from corebound_trial.neuroevolution.evolution import Evolution
 
-CASES = [(mode, task) for mode in ("pure", "neat") for task in ("xor", "cartpole", "double-pole-no-velocities", "digits")]
+CASES = [
+    (mode, task) for mode in ("pure", "neat") for task in ("xor", "cartpole", "double-pole-no-velocities", "digits")
+]
 EACH = pytest.mark.parametrize(("mode", "task"), CASES)
 
 
@@ -63,7 +65,9 @@ def test_torchscript_answers_alike(mode: str, task: str, tmp_path: Path) -> None
             assert numpy.allclose(outputs.numpy().T, networks.react(inputs), atol=1e-4)
     else:
         rows = random.normal(size=(50, champion.inputs)).astype(numpy.float32)
-        assert numpy.allclose(module.settle(torch.from_numpy(rows)).numpy().T, networks.settle(rows)[:, :, 0], atol=1e-4)
+        assert numpy.allclose(
+            module.settle(torch.from_numpy(rows)).numpy().T, networks.settle(rows)[:, :, 0], atol=1e-4
+        )
 
 
 def test_a_trajectory_is_what_the_network_does() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy
 import pytest
 import torch
 
-from corebound_trial.neuroevolution.genes import Genes, Slots
 from corebound_trial.neuroevolution.graph import Graph
 from corebound_trial.neuroevolution.layered import Layered, Shape
 from corebound_trial.neuroevolution.networks import ACTIVATIONS, LANES, MOST_FLOATS, blocks
 
 from .runs import evolution
+
+if TYPE_CHECKING:
+    from corebound_trial.neuroevolution.genes import Genes, Slots
 
 
 def grown(genomes: int, *, seed: int, recurrent: bool = False) -> tuple[Genes, Slots]:
@@ -41,7 +45,9 @@ def test_layered_networks_alone_and_among_others(activation: str, recurrent: boo
     if not recurrent:
         rows = inputs[:, :, 0]
         assert numpy.array_equal(whole.settle(rows)[:, :, lanes], part.settle(rows))
-        assert numpy.allclose(whole.settle(rows)[:, 0], whole.react(numpy.repeat(rows[0][:, None], 320, axis=1)), atol=1e-6)
+        assert numpy.allclose(
+            whole.settle(rows)[:, 0], whole.react(numpy.repeat(rows[0][:, None], 320, axis=1)), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -79,9 +85,9 @@ def test_a_graph_computes_what_its_genes_say() -> None:
             sums = [0.0] * slots.all
             for column in range(int(genes.count[row])):
                 if genes.enabled[row, column]:
-                    sums[int(genes.target[row, column])] += float(genes.weight[row, column]) * signals[
-                        int(genes.source[row, column])
-                    ]
+                    sums[int(genes.target[row, column])] += (
+                        float(genes.weight[row, column]) * signals[int(genes.source[row, column])]
+                    )
             for slot in range(slots.first_target, slots.all):
                 steep = 1 / (1 + numpy.exp(-4.924273 * sums[slot])) if slot < slots.fixed else numpy.tanh(sums[slot])
                 signals[slot] = float(steep)

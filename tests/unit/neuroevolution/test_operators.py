@@ -28,7 +28,10 @@ def table(*rows: dict[int, float], disabled: dict[int, set[int]] | None = None) 
     innovation = torch.tensor([[*sorted(row), *[UNUSED] * (columns - len(row))] for row in rows], dtype=torch.int32)
     weight = torch.tensor([[*(row[key] for key in sorted(row)), *[0.0] * (columns - len(row))] for row in rows])
     off = torch.tensor(
-        [[number in (disabled or {}).get(index, set()) for number in line] for index, line in enumerate(innovation.tolist())]
+        [
+            [number in (disabled or {}).get(index, set()) for number in line]
+            for index, line in enumerate(innovation.tolist())
+        ]
     )
     return Genes(
         innovation=innovation,
@@ -144,7 +147,7 @@ def test_structure_stays_sound_however_long_it_grows(recurrent: bool) -> None:
     genes = Genes.first(slots=slots, weights=torch.rand(20, 6, generator=generator))
     markings = Markings(innovation=6, node=slots.fixed)
     rows = torch.arange(20)
-    for _ in range(40):
+    for _ in range(150):
         markings.forget()
         genes = genes.resized(genes.columns + 3)
         splitting = rows[torch.rand(20, generator=generator) < 0.3]
@@ -222,9 +225,7 @@ def plan(fitness: list[float], weights: list[float], **rates: float):
     genes = table(*({0: weight} for weight in weights))
     species = Species(genes, measure=Measure(excess=1.0, disjoint=1.0, weight=1.0, threshold=1.0))
     draws = torch.rand(len(fitness), len(DRAWS), generator=torch.Generator().manual_seed(3)).numpy()
-    made = species.plan(
-        numpy.array(fitness), genes, draws=draws, rates=Rates(**{**vars(RATES), **rates}), generation=1
-    )
+    made = species.plan(numpy.array(fitness), genes, draws=draws, rates=Rates(**{**vars(RATES), **rates}), generation=1)
     return species, made
 
 

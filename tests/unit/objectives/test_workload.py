@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+import torch
 
 from corebound.api.errors import ObjectiveError, SpecError
 from corebound.api.loading import load_campaign, load_campaign_text
@@ -22,6 +23,7 @@ from corebound_trial.objectives.workload import GENOME, HISTORY
 from .attempts import Ledger, attempt_context
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,6 +37,15 @@ spec:
   objectives: [{{metric: fitness, direction: maximize}}]
   trial: {{memory: {memory}, workload: {{{workload}}}}}
 """
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As a worker of ``threads: 1`` runs them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def a_trial() -> optuna.Trial:
@@ -66,7 +77,7 @@ def test_the_best_genome_and_the_history_are_kept(mode: str, folder: Path) -> No
     genome = unpacked(kept[GENOME])
     task = load_task(genome.task, arguments=genome.arguments, folder=folder)
     assert replay(genome, task) == genome.fitness >= fitness
-    assert kept[HISTORY]["points"][-1]["generation"] == kept["generations"]
+    assert genome.generation <= kept[HISTORY]["points"][-1]["generation"] <= kept["generations"]
     assert kept["exact"] is True
 
 
@@ -109,7 +120,8 @@ def test_a_task_that_raises_in_mid_generation_shows_its_own_traceback(folder: Pa
     made = objective(folder, walker(folder, "raise RuntimeError('the floor gave way')"))
     with pytest.raises(RuntimeError) as caught:
         made.run(a_trial(), attempt_context())
-    text = user_traceback(caught.value)
+    assert caught.tb.tb_next is not None  # without the frame of this test, which is no user's either
+    text = user_traceback(caught.value.with_traceback(caught.tb.tb_next))
     assert "in evaluate" in text
     assert "the floor gave way" in text
     assert "evolution.py" not in text
@@ -174,7 +186,11 @@ def test_too_many_networks_of_a_users_task_are_refused_with_the_arithmetic(folde
     ("memory", "workload", "said"),
     [
         ("1Gi", "task: cartpole, population: 10000000", "spec.trial.memory: the networks need about"),
-        ("1Gi", "task: digits, population: 5000, seeds: 30", "30 seeds x 5024 networks (population 5000 in blocks of 32)"),
+        (
+            "1Gi",
+            "task: digits, population: 5000, seeds: 30",
+            "30 seeds x 5024 networks (population 5000 in blocks of 32)",
+        ),
         ("1Gi", "task: cartpole, mode: neet", "found 'neet', expected pure or neat; did you mean 'neat'?"),
         ("1Gi", "task: double-poles", "did you mean 'double-pole'?"),
         ("1Gi", "task: cartpole, population: 0", "found 0, expected at least 1"),
@@ -189,6 +205,8 @@ def test_what_cannot_be_is_refused_with_the_file(memory: str, workload: str, sai
         load_campaign_text(CAMPAIGN.format(memory=memory, workload=workload), file="c.yaml")
 
 
-@pytest.mark.parametrize("workload", ["task: digits, mode: neat, seeds: 3", "task: 'mine.walking:Walker'", "task: walker.py:Walker"])
+@pytest.mark.parametrize(
+    "workload", ["task: digits, mode: neat, seeds: 3", "task: 'mine.walking:Walker'", "task: walker.py:Walker"]
+)
 def test_what_can_be_is_accepted(workload: str) -> None:
     load_campaign_text(CAMPAIGN.format(memory="2Gi", workload=workload), file="c.yaml")

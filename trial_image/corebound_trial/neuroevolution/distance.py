@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Final
 import numpy
 import numpy.typing
 
-from corebound_trial.neuroevolution.networks import Floats, Indices
-
 if TYPE_CHECKING:
     from corebound_trial.neuroevolution.genes import Genes
+    from corebound_trial.neuroevolution.networks import Floats, Indices
 
 MOST_GENES: Final = 2**20
 """Genes of pairs compared at once."""
@@ -94,7 +93,8 @@ def structural(genomes: Laid, representatives: Laid, measure: Measure) -> Floats
     excess = a.count[:, None] - numpy.cumsum(a.has, axis=1)[:, b.last]
     excess += (b.count[:, None] - numpy.cumsum(b.has, axis=1)[:, a.last]).T
     disjoint = a.count[:, None] + b.count[None, :] - 2 * matching - excess
-    return numpy.float32(measure.excess) * excess + numpy.float32(measure.disjoint) * disjoint
+    apart: Floats = numpy.float32(measure.excess) * excess + numpy.float32(measure.disjoint) * disjoint
+    return apart
 
 
 def weight_difference(genomes: Laid, rows: Indices, representatives: Laid, others: Indices) -> Floats:

@@ -100,7 +100,9 @@ class Evolution:
         for index, scores in zip(active, fitness, strict=True):
             self._learn(index, scores)
         self._confirm(active, fitness)
-        moving = [(index, scores) for index, scores in zip(active, fitness, strict=True) if self.solved_at[index] is None]
+        moving = [
+            (index, scores) for index, scores in zip(active, fitness, strict=True) if self.solved_at[index] is None
+        ]
         for index, scores in zip(active, fitness, strict=True):
             self._note(index, scores)
         if moving and self.generation < self.order.generations:

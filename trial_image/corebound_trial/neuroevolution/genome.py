@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.errors import ObjectiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import torch
 
     from corebound_trial.neuroevolution.genes import Genes, Slots

@@ -86,9 +86,7 @@ class Graph:
     def select(self, lanes: Indices) -> Graph:
         """See :class:`corebound_trial.neuroevolution.networks.Networks`."""
         index = torch.from_numpy(lanes)
-        chosen = Graph(
-            self._weights[:, :, index], slots=self._slots, activation=self._activation, depth=self._depth
-        )
+        chosen = Graph(self._weights[:, :, index], slots=self._slots, activation=self._activation, depth=self._depth)
         chosen._signals = self._signals[:, index]
         return chosen
 

@@ -101,7 +101,8 @@ def add_links(
 ) -> None:
     """Connect a random pair of unconnected nodes in each row; where ``loops`` (bool [rows]), one that closes a loop.
 
-    ``rows``: int64; ``draws``, ``weights``: [rows]. A row without such a pair stays as it is. ``children`` needs a free column.
+    ``rows``: int64; ``draws``, ``weights``: [rows]. A row without such a pair stays as it is; ``children`` needs a free
+    column.
     """
     allowed = torch.where(loops[:, None, None], *candidates(children, rows=rows, slots=slots))
     chosen, possible = nth(allowed.flatten(1), draws)
@@ -123,7 +124,9 @@ def candidates(genes: Genes, *, rows: torch.Tensor, slots: Slots) -> tuple[torch
     targets = slots.outputs + slots.hidden
     there = torch.zeros(len(rows), targets * slots.all + 1, dtype=torch.bool)
     place = (genes.target[rows].long() - slots.first_target) * slots.all + genes.source[rows]
-    there.scatter_(1, place.masked_fill_(~genes.used[rows], targets * slots.all), torch.ones((), dtype=torch.bool).expand_as(place))
+    there.scatter_(
+        1, place.masked_fill_(~genes.used[rows], targets * slots.all), torch.ones((), dtype=torch.bool).expand_as(place)
+    )
     there = there[:, :-1].view(len(rows), targets, slots.all)
     live = genes.nodes[rows] != FREE
     sources = torch.cat((torch.ones(len(rows), slots.fixed, dtype=torch.bool), live), dim=1)

@@ -68,7 +68,7 @@ class Neat:
         self._left_out = 0
         genes = self._slots.first_target * ports.outputs
         first = uniform(generators, layers=1, rows=population, columns=[genes] * len(generators))[0]
-        weights = (first * 2 - 1).mul_(settings.init_scale).split(population)
+        weights = torch.split((first * 2 - 1).mul_(settings.init_scale), population)
         self._genes = [Genes.first(slots=self._slots, weights=own) for own in weights]
         self._markings = [Markings(innovation=genes, node=self._slots.fixed) for _ in generators]
         self._species = [self._new_species(own) for own in self._genes]
@@ -91,7 +91,7 @@ class Neat:
             self._species[seed].plan(
                 scores, self._genes[seed], draws=own.numpy(), rates=self._rates, generation=self._generation
             )
-            for seed, scores, own in zip(seeds, fitness, draws.split(self._population), strict=True)
+            for seed, scores, own in zip(seeds, fitness, torch.split(draws, self._population), strict=True)
         ]
         widths = [int(self._genes[seed].count.max()) for seed in seeds]
         gene_draws = uniform(generators, layers=4, rows=self._population, columns=widths)
@@ -182,9 +182,7 @@ class Neat:
         )
         return children
 
-    def _mutate_structure(
-        self, children: Genes, plan: Plan, draws: torch.Tensor, seeds: Sequence[int]
-    ) -> None:
+    def _mutate_structure(self, children: Genes, plan: Plan, draws: torch.Tensor, seeds: Sequence[int]) -> None:
         """``draws``: [children, len(DRAWS)]."""
         chosen, slots = self._settings, self._slots
         for seed in seeds:

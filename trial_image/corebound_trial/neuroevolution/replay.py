@@ -29,9 +29,7 @@ def networks_of(genome: Genome) -> Networks:
         slots = Slots(inputs=genome.inputs, outputs=genome.outputs, hidden=genome.hidden_limit)
         genes = genes_of(genome).take(torch.zeros(LANES, dtype=torch.int64))
         return Graph.from_genes([genes], slots=slots, activation=genome.activation, layered=not genome.recurrent)
-    shape = Shape(
-        inputs=genome.inputs, hidden=len(genome.hidden), outputs=genome.outputs, recurrent=genome.recurrent
-    )
+    shape = Shape(inputs=genome.inputs, hidden=len(genome.hidden), outputs=genome.outputs, recurrent=genome.recurrent)
     column = torch.tensor(genome.connections.weight, dtype=torch.float32)
     return Layered.from_genomes(column.unsqueeze(1).repeat(1, LANES), shape=shape, activation=genome.activation)
 

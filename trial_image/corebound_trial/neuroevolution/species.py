@@ -35,9 +35,21 @@ NEVER_BARRED: Final = 2
 """So many species, those with the best champions, have children however long they have made no progress."""
 MATES_ONLY: Final = 0.2
 """Share of the children of two different parents that are not mutated as well."""
-DRAWS: Final = (
-    "mother father mates outside averaged mutates node link weights pick loop weight representative".split()
-)
+DRAWS: Final = [
+    "mother",
+    "father",
+    "mates",
+    "outside",
+    "averaged",
+    "mutates",
+    "node",
+    "link",
+    "weights",
+    "pick",
+    "loop",
+    "weight",
+    "representative",
+]
 """The uniform draws of each child, by name; the last is of each species."""
 
 
@@ -165,7 +177,9 @@ class Species:
         self.members = state["members"]
 
     def _found(self, genes: Genes, founders: list[int], generation: int) -> None:
-        self._represent_all(Genes.joined((self._representatives, genes.take(torch.tensor(founders, dtype=torch.int64)))))
+        self._represent_all(
+            Genes.joined((self._representatives, genes.take(torch.tensor(founders, dtype=torch.int64))))
+        )
         for _ in founders:
             self._numbers.append(self._next)
             self._best.append(-numpy.inf)
@@ -211,13 +225,14 @@ class Species:
 
 def picked(draws: Array, counts: Array) -> Array:
     """Uniform draws in [0, 1) as whole numbers from 0 to ``counts`` - 1."""
-    return numpy.minimum((draws * counts).astype(numpy.int64), counts - 1)
+    chosen: Array = numpy.minimum((draws * counts).astype(numpy.int64), counts - 1)
+    return chosen
 
 
 def largest_remainder(shares: Array, *, total: int) -> Array:
     """Whole numbers in proportion to ``shares`` that add up to ``total``; of equal remainders the first wins."""
     exact = shares / shares.sum() * total
-    whole = numpy.floor(exact).astype(numpy.int64)
+    whole: Array = numpy.floor(exact).astype(numpy.int64)
     rest = numpy.argsort(-(exact - whole), kind="stable")[: total - int(whole.sum())]
     whole[rest] += 1
     return whole

@@ -1,28 +1,28 @@
 """A genome as a TorchScript module, for programs that have torch (or libtorch) but not Corebound.
 
 ``forward(inputs [batch, inputs], memory [batch, m]) -> (outputs [batch, outputs], memory)`` is one step of time,
-``first_memory(batch)`` what to begin with, ``settle(inputs)`` the outputs of a network without loops to a row of data. Outputs
-are in 0 ... 1; they equal Corebound's own to rounding, not to the bit (matrix products add up in another order).
+``first_memory(batch)`` what to begin with, ``settle(inputs)`` the outputs of a network without loops to a row of data.
+Outputs are in 0 ... 1; they equal Corebound's own to rounding, not to the bit (matrix products add up in another order).
 
-What could go wrong: torch has declared TorchScript deprecated in favour of ``torch.export``; its warning is silenced here alone.
+What could go wrong: torch has declared TorchScript deprecated in favour of ``torch.export``; its warning is silenced here
+alone.
 """
 
-from __future__ import annotations
-
+# Annotations stay objects here (no ``from __future__``): the compiler of TorchScript reads those of the buffers.
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from corebound_trial.neuroevolution.genome import SWEEPS, Genome
 from corebound_trial.neuroevolution.networks import STEEPNESS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 class Sweeping(torch.nn.Module):
     """A network of mode ``neat``."""
+
+    weights: torch.Tensor
 
     def __init__(self, weights: torch.Tensor, *, outputs: int, activation: str, depth: int) -> None:
         super().__init__()
@@ -61,6 +61,9 @@ class Sweeping(torch.nn.Module):
 
 class Layers(torch.nn.Module):
     """A network of mode ``pure``."""
+
+    first: torch.Tensor
+    second: torch.Tensor
 
     def __init__(self, first: torch.Tensor, second: torch.Tensor, *, activation: str, recurrent: bool) -> None:
         super().__init__()

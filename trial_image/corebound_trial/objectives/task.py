@@ -1,8 +1,8 @@
 """The task of a workload by its name: a built-in one, or a class of the user's own.
 
-``package.module:Class`` or ``file.py:Class`` is searched like an entrypoint, from the campaign file's folder, and made once per
-worker with ``trial.arguments``. What could go wrong is found here, before the first generation: no such module, file or class,
-arguments that do not fit, a class that is no task.
+``package.module:Class`` or ``file.py:Class`` is searched like an entrypoint, from the campaign file's folder, and made once
+per worker with ``trial.arguments``. What could go wrong is found here, before the first generation: no such module, file or
+class, arguments that do not fit, a class that is no task.
 """
 
 from __future__ import annotations

@@ -102,12 +102,14 @@ def _keep(trial: optuna.Trial, evolution: Evolution) -> None:
     }
     if evolution.invalid:
         attributes["invalid_fitness"] = evolution.invalid
-        _say(f"{evolution.invalid} of {evolution.evaluations} fitness values were NaN or infinite; they counted as the worst")
+        _say(
+            f"{evolution.invalid} of {evolution.evaluations} fitness values were NaN or infinite; they counted as the worst"
+        )
     if evolution.left_out:
         attributes["left_out_for_size"] = evolution.left_out
         _say(
-            f"{evolution.left_out} new nodes were left out because their genome had all {champion.hidden_limit} hidden nodes it "
-            "may have; raise settings.hidden if more should grow"
+            f"{evolution.left_out} new nodes were left out because their genome had all {champion.hidden_limit} hidden "
+            "nodes it may have; raise settings.hidden if more should grow"
         )
     if "too_large" in attributes[GENOME]:
         _say(f"the best genome is not stored with the trial: {attributes[GENOME]['too_large']}")

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy
+import numpy.typing
 
 from corebound_trial.neuroevolution.tasks.rollouts import rollouts
 
 if TYPE_CHECKING:
-    import numpy.typing
-
     from corebound_trial.neuroevolution.networks import Floats, Networks
 
 
@@ -48,7 +47,7 @@ class CartPole:
 
     def advance(self, state: Any, outputs: Any) -> Any:
         """One step of Gymnasium's ``CartPoleEnv.step``, of any floating dtype."""
-        x, velocity, angle, spin = state
+        _, velocity, angle, spin = state
         force = numpy.where(outputs[0] > 0.5, state.dtype.type(10), state.dtype.type(-10))
         cosine, sine = numpy.cos(angle), numpy.sin(angle)
         push = (force + 0.05 * spin * spin * sine) / 1.1
@@ -58,4 +57,6 @@ class CartPole:
 
     def ended(self, state: Any) -> numpy.typing.NDArray[numpy.bool_]:
         """Fallen: outside 2.4 m or 12 degrees."""
-        return (numpy.abs(state[0]) > 2.4) | (numpy.abs(state[2]) > 12 * 2 * numpy.pi / 360)
+        leaning = numpy.abs(state[2]) > 12 * 2 * numpy.pi / 360
+        fallen: numpy.typing.NDArray[numpy.bool_] = (numpy.abs(state[0]) > 2.4) | leaning
+        return fallen

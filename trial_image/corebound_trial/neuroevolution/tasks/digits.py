@@ -1,7 +1,7 @@
 """Handwritten digits: the 1,797 images of 8 x 8 pixels that ship with scikit-learn (from UCI's optical recognition set).
 
-Fitness is the accuracy on three of every four images; the fourth is never shown and gives ``test_accuracy``. A network sees 64
-pixels in 0 ... 1; the largest of its ten outputs is its answer.
+Fitness is the accuracy on three of every four images; the fourth is never shown and gives ``test_accuracy``. A network sees
+64 pixels in 0 ... 1; the largest of its ten outputs is its answer.
 """
 
 from __future__ import annotations

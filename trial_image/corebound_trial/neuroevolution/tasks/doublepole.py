@@ -1,9 +1,9 @@
 """Two poles on one cart (Wieland 1991), with and without velocities, as in Stanley and Miikkulainen 2002 (part 4.3).
 
-Physics of their source: cart 1 kg, poles 1 m / 0.1 kg and 0.1 m / 0.01 kg, hinge friction 2e-6, no friction of the track, force
-(output - 1/2) x 20 N, Runge and Kutta's fourth order, two steps of 0.01 s an action; lost beyond 2.4 m or 36 degrees. The long
-pole starts at 0.07 rad (about 4 degrees), everything else at rest. ``steps`` shortens the 100,000 actions that make a solution:
-a quicker, easier task, whose numbers cannot be compared with published ones.
+Physics of their source: cart 1 kg, poles 1 m / 0.1 kg and 0.1 m / 0.01 kg, hinge friction 2e-6, no friction of the track,
+force (output - 1/2) x 20 N, Runge and Kutta's fourth order, two steps of 0.01 s an action; lost beyond 2.4 m or 36 degrees.
+The long pole starts at 0.07 rad (about 4 degrees), everything else at rest. ``steps`` shortens the 100,000 actions that make
+a solution: a quicker, easier task, whose numbers cannot be compared with published ones.
 
 What could go wrong: float32 against the published doubles; trajectories agree to about 1e-3 over half a second (tested),
 and balancing does not hang on the rest.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy
+import numpy.typing
 
 from corebound.api.errors import ObjectiveError
 from corebound_trial.neuroevolution.networks import padded
@@ -21,8 +22,6 @@ from corebound_trial.neuroevolution.tasks.rollouts import rollouts
 from corebound_trial.neuroevolution.tasks.xor import ALMOST
 
 if TYPE_CHECKING:
-    import numpy.typing
-
     from corebound_trial.neuroevolution.networks import Floats, Indices, Networks
 
 LONGEST: Final = 100_000
@@ -56,7 +55,7 @@ class DoublePole:
 
     inputs, outputs = 6, 1
     solved = 1.0
-    scale: Final = 1 / column(4.8, 0.52, 0.52, 2.0, 2.0, 2.0)
+    scale = 1 / column(4.8, 0.52, 0.52, 2.0, 2.0, 2.0)
 
     def __init__(self, steps: int = LONGEST) -> None:
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
@@ -65,7 +64,8 @@ class DoublePole:
 
     def starts(self) -> Floats:
         """[6 variables, 1 start]."""
-        return column(0, 0.07, 0, 0, 0, 0).copy()
+        start: Floats = column(0, 0.07, 0, 0, 0, 0).copy()
+        return start
 
     def evaluate(self, networks: Networks) -> Floats:
         """Fitness [lanes]."""
@@ -74,7 +74,8 @@ class DoublePole:
 
     def observe(self, state: Floats) -> Floats:
         """All six, scaled as published."""
-        return state * self.scale
+        seen: Floats = state * self.scale
+        return seen
 
     def advance(self, state: Floats, outputs: Floats) -> Floats:
         """Two steps of Runge and Kutta."""
@@ -115,9 +116,9 @@ def accelerations(place: Any, speed: Any, force: Any) -> Any:
 class DoublePoleNoVelocities(DoublePole):
     """Networks see positions only and must remember; fitness is Gruau's, damped, as published (Gruau et al. 1996).
 
-    0.1 x (actions balanced, of 1,000) / 1000 + 0.9 x 0.75 / (sum of |x| + |x'| + |long angle| + |its velocity| over the last 100
-    actions, if there are more than 100). It can exceed 1; here no network has more than 0.999 before it has solved the task:
-    balanced 100,000 actions, and 1,000 from at least 200 of 625 starts. That is asked of the best new network of each generation.
+    0.1 x (actions balanced, of 1,000) / 1000 + 0.9 x 0.75 / (sum of |x| + |x'| + |long angle| + |its velocity| over the last
+    100 actions, if there are more than 100). It can exceed 1; here no network has more than 0.999 before it has solved the
+    task: balanced 100,000 actions, and 1,000 from at least 200 of 625 starts. Each generation's best new network is asked.
     """
 
     inputs = 3
@@ -126,7 +127,7 @@ class DoublePoleNoVelocities(DoublePole):
     tried = 1000
     """Actions of an evaluation."""
     needed = 200
-    scale: Final = 1 / column(4.8, 0.52, 0.52)
+    scale = 1 / column(4.8, 0.52, 0.52)
 
     def evaluate(self, networks: Networks) -> Floats:
         """Fitness [lanes]."""
@@ -140,11 +141,13 @@ class DoublePoleNoVelocities(DoublePole):
         lanes = numpy.arange(networks.lanes)
         jiggle = total[balanced, lanes] - total[numpy.maximum(balanced - 100, 0), lanes]
         damped = numpy.where(balanced > 100, 0.75 / numpy.maximum(jiggle, 1e-6), 0.0)
-        return numpy.minimum(0.1 * balanced / 1000 + 0.9 * damped, ALMOST).astype(numpy.float32)
+        fitness: Floats = numpy.minimum(0.1 * balanced / 1000 + 0.9 * damped, ALMOST).astype(numpy.float32)
+        return fitness
 
     def observe(self, state: Floats) -> Floats:
         """Positions, scaled as published."""
-        return state[:3] * self.scale
+        seen: Floats = state[:3] * self.scale
+        return seen
 
     def confirm(self, networks: Networks) -> bool:
         """The two tests of a solution, the quick one first, since both are needed."""

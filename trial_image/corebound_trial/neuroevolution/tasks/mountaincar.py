@@ -11,12 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy
+import numpy.typing
 
 from corebound_trial.neuroevolution.tasks.rollouts import rollouts
 
 if TYPE_CHECKING:
-    import numpy.typing
-
     from corebound_trial.neuroevolution.networks import Floats, Indices, Networks
 
 LEFT_END: Final = -1.2
@@ -49,7 +48,8 @@ class MountainCar:
         steps = numpy.where(reached, took, self.steps).mean(0)
         height = ((numpy.minimum(highest, GOAL) - LEFT_END) / (GOAL - LEFT_END)).reshape(took.shape).mean(0)
         quick = numpy.minimum((self.steps - steps) / (self.steps - SOLVED_RETURN), 1.0)
-        return ((height + quick) / 2).astype(numpy.float32)
+        fitness: Floats = ((height + quick) / 2).astype(numpy.float32)
+        return fitness
 
     def observe(self, state: Floats) -> Floats:
         """[2, lanes]."""
