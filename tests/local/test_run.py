@@ -308,23 +308,6 @@ def test_any_program_is_a_trial(
     assert text is None or text in row["error"]
 
 
-def test_the_same_points_whatever_the_number_of_workers(corebound: Corebound, tmp_path: Path) -> None:
-    points = []
-    for sampler in ("random", "qmc"):
-        for name, parallelism in ((f"{sampler}-one", 1), (f"{sampler}-two", 2)):
-            search = {
-                "sampler": {"name": sampler, "seed": 5},
-                "parameters": [{"name": "x", "type": "float", "low": 0, "high": 1}],
-            }
-            trial = {"command": ["sh", "-c", "echo value={x}"]}
-            path = write(tmp_path, name, trials=8, parallelism=parallelism, search=search, trial=trial)
-            assert corebound("run", "-f", str(path), "--quiet").returncode == 0
-            points.append([row["params"]["x"] for row in rows(corebound, name)])
-    assert points[0] == points[1]
-    assert points[2] == points[3]
-    assert len(set(points[0])) == len(set(points[2])) == 8
-
-
 def test_an_edited_campaign_is_refused_or_grows(corebound: Corebound, tmp_path: Path) -> None:
     trial = {"command": ["sh", "-c", "echo value=1"]}
     assert corebound("run", "-f", str(write(tmp_path, "edited", trials=2, trial=trial))).returncode == 0

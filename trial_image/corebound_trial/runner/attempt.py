@@ -6,6 +6,7 @@ each way of ending has its word here, and the parent decides what it means for t
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
@@ -81,6 +83,11 @@ class AttemptRunner:
     last_trial_id: int = -1
     _sampler: BaseSampler | None = None
 
+    @functools.cached_property
+    def _pruner(self) -> BasePruner:
+        """One for all slots, as in a process of Optuna's: Hyperband and the resources it works out stay what they were."""
+        return make_pruner(self.spec.search)
+
     def run(self, claim: SlotClaim) -> Ending:
         """Never raises for what an objective does."""
         self.storage.bind(claim)
@@ -117,7 +124,7 @@ class AttemptRunner:
             study_name=self.study_name,
             storage=self.storage,
             sampler=self._sampler,
-            pruner=make_pruner(self.spec.search),
+            pruner=self._pruner,
         )
         trial = self._trial(study, claim)
         try:
