@@ -9,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
 
-from corebound.api.records import CampaignRecord, SlotClaim
 from corebound.api.search import PRUNER_OPTIONS, Search
-from corebound.ledger.ledger import Ledger
 from corebound.ledger.storage import CampaignStorage
 from corebound_trial.runner.sampling import make_pruner, make_sampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.api.records import CampaignRecord, SlotClaim
+    from corebound.ledger.ledger import Ledger
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The reported value is ignored because this"),  # a turn of the play

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -15,6 +14,8 @@ from corebound_trial.runner.seeds import slot_seed
 from .campaigns import Corebound, opened_study, ran, rows, written
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from corebound.ledger.ledger import Ledger
 
 SEED = 5
