@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -14,8 +15,6 @@ import optuna
 from corebound.reporting.results import row_mapping
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from corebound.ledger.ledger import Ledger
 
 Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -90,3 +89,16 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0)
     while not condition():
         assert time.monotonic() < deadline, f"waited too long for: {what}"
         time.sleep(0.1)
+
+
+def processes_of(campaign: str) -> dict[int, str]:
+    """Processes at work for the campaign, and what each is called: ``worker-0`` for a worker and its child alike."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
+            if b"corebound_trial" in words and campaign.encode() in words:
+                found[int(folder.name)] = (folder / "comm").read_text().strip()
+        except OSError:
+            continue
+    return found

@@ -1,4 +1,7 @@
-"""``python -m corebound_trial CAMPAIGN``: one worker. The database's address comes from COREBOUND_DATABASE_URL."""
+"""``python -m corebound_trial CAMPAIGN``: one worker. The database's address comes from COREBOUND_DATABASE_URL.
+
+With ``--nursery`` it is the process that this machine's workers are forked from, and then each of them.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,41 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corebound.api.errors import CoreboundError, StorageError
 from corebound_trial.binding.affinity import bind_to_cores, parse_cores
 from corebound_trial.binding.process import adopt_orphans, die_with_parent, prefer_for_oom
+from corebound_trial.runner.last_words import say
+
+if TYPE_CHECKING:
+    from corebound_trial.runner.starting import StartedChild
 
 
 def main() -> int:
     """Returns the worker's exit code; says its last line on stderr."""
-    options = _arguments()
+    options = _arguments(sys.argv[1:])
+    if options.nursery is None:
+        return _worker(options, forked=False)
+    from corebound_trial.nursery import forked_worker, named
+
+    arguments = forked_worker(options.nursery, parent=options.parent)
+    if arguments is None:
+        return 0
+    options = _arguments([options.campaign, *arguments])
+    named(options.name)
+    code = 1
+    try:
+        code = _worker(options, forked=True)
+    except Exception:  # noqa: BLE001 - said here, as the interpreter would
+        say(traceback.format_exc())
+    # Nothing is buffered, and taking the interpreter apart would copy every page that is shared with the nursery.
+    os._exit(code)
+
+
+def _worker(options: argparse.Namespace, *, forked: bool) -> int:
     if options.parent:
         die_with_parent(options.parent, signum=signal.SIGTERM)
     adopt_orphans()
@@ -24,37 +52,50 @@ def main() -> int:
     try:
         if core_ids:
             bind_to_cores(core_ids)
-        from corebound.ledger.ledger import open_ledger
-        from corebound_trial.runner.worker import Worker, WorkerOptions, install_signals
+        first_child = None
+        if forked:
+            from corebound_trial.runner.starting import forked_child
 
-        url = os.environ.get("COREBOUND_DATABASE_URL")
-        if not url:
-            raise StorageError("COREBOUND_DATABASE_URL is not set; a worker needs the ledger's address")
-        with open_ledger(url, application=f"corebound-{options.name}") as ledger:
-            worker = Worker(
-                ledger,
-                ledger.campaigns.get(options.campaign),
-                WorkerOptions(
-                    name=options.name,
-                    threads=options.threads,
-                    core_ids=core_ids,
-                    folder=options.folder,
-                    output_folder=options.output,
-                    enforce_memory=options.enforce_memory,
-                    own_quota=options.own_quota,
-                ),
-            )
-            install_signals(worker)
-            code = worker.run()
-            if worker.message:
-                sys.stderr.write(worker.message + "\n")
-            return code
+            # Now, while this process has one thread and no connection.
+            first_child = forked_child()
+            if first_child is None:
+                return 0
+        return _work(options, core_ids, first_child)
     except CoreboundError as error:
-        sys.stderr.write(f"{error}\n")
+        say(f"{error}\n")
         return error.exit_code
 
 
-def _arguments() -> argparse.Namespace:
+def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_child: StartedChild | None) -> int:
+    from corebound.ledger.ledger import open_ledger
+    from corebound_trial.runner.worker import Worker, WorkerOptions, install_signals
+
+    url = os.environ.get("COREBOUND_DATABASE_URL")
+    if not url:
+        raise StorageError("COREBOUND_DATABASE_URL is not set; a worker needs the ledger's address")
+    with open_ledger(url, application=f"corebound-{options.name}") as ledger:
+        worker = Worker(
+            ledger,
+            ledger.campaigns.get(options.campaign),
+            WorkerOptions(
+                name=options.name,
+                threads=options.threads,
+                core_ids=core_ids,
+                folder=options.folder,
+                output_folder=options.output,
+                enforce_memory=options.enforce_memory,
+                own_quota=options.own_quota,
+            ),
+            first_child=first_child,
+        )
+        install_signals(worker)
+        code = worker.run()
+        if worker.message:
+            say(worker.message + "\n")
+        return code
+
+
+def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m corebound_trial", description=__doc__)
     parser.add_argument("campaign", help="the campaign's name in the ledger")
     parser.add_argument("--name", default="worker", help="how this worker is called in displays")
@@ -65,7 +106,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
     parser.add_argument("--enforce-memory", action="store_true", help="end attempts beyond trial.memory")
     parser.add_argument("--own-quota", action="store_true", help="this control group is the worker's alone (a pod)")
-    return parser.parse_args()
+    parser.add_argument("--nursery", type=int, default=None, help="fork workers as this socket asks for them")
+    return parser.parse_args(given)
 
 
 if __name__ == "__main__":

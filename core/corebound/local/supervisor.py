@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +22,7 @@ from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase, SlotState
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
+from corebound.local.nursery import Nursery
 from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
 
@@ -35,10 +34,13 @@ if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
+    from corebound.local.nursery import WorkerProcess
 
 TURN_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 20.0
+STARTING_AT_ONCE: Final = 4
+"""Workers that may be on their way to their first slot, for each core that there really is."""
 MOST_DEATHS_IN_A_ROW: Final = 10
 SAME_INTERRUPT_SECONDS: Final = 0.3
 """One Ctrl-C can arrive twice: from the terminal, and from a program that started us and passes it on."""
@@ -51,7 +53,7 @@ class _Seat:
 
     name: str
     cores: tuple[int, ...]
-    process: subprocess.Popen[bytes] | None = None
+    process: WorkerProcess | None = None
 
 
 @dataclass(kw_only=True)
@@ -72,6 +74,7 @@ class Supervisor:
     _at_once: bool = False
     _interrupted_at: float = 0.0
     _seats: list[_Seat] = field(default_factory=list)
+    _nursery: Nursery | None = None
     _deaths: int = 0
     _closed_before: int = 0
 
@@ -96,7 +99,8 @@ class Supervisor:
         summary = self._summary()
         while self.interrupted_by is None:
             ending = self._reap(summary)
-            if time.monotonic() - looked >= LOOK_SECONDS or not self._alive():
+            seated = all(seat.process is not None for seat in self._seats)
+            if time.monotonic() - looked >= LOOK_SECONDS or not seated:
                 looked = time.monotonic()
                 try:
                     summary = self._summary()
@@ -161,40 +165,39 @@ class Supervisor:
                 time.sleep(1.0)
 
     def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> None:
-        """Start a worker on each empty seat while there are slots for it, no more at a time than cores can import.
+        """Start a worker on each empty seat while there are slots for it, a few at a time for each core.
 
-        130 that start at once on 2 cores are all ready after minutes, one after the other the first after seconds.
+        130 that start at once on 2 cores are all ready late, one after the other the first soon.
         """
         at_work = summary.counts.get(SlotState.RUNNING, 0)
         starting = sum(seat.process is not None for seat in self._seats) - at_work
-        wanted = min(summary.claimable, len(os.sched_getaffinity(0)) - starting)
+        wanted = min(summary.claimable, STARTING_AT_ONCE * len(os.sched_getaffinity(0)) - starting)
         for seat in self._seats:
             if seat.process is None and wanted > 0:
                 wanted -= 1
                 seat.process = self._start(seat, environment)
 
-    def _start(self, seat: _Seat, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, seat: _Seat, environment: dict[str, str]) -> WorkerProcess:
         output = ensured(output_folder(self.campaign))
-        command = [sys.executable, "-m", "corebound_trial", self.campaign.name, "--name", seat.name]
-        command += ["--threads", str(self.plan.threads), "--cores", ",".join(map(str, seat.cores))]
-        command += [
-            "--folder",
-            str(self.folder),
-            "--output",
-            str(output),
-            "--parent",
-            str(os.getpid()),
-            "--enforce-memory",
+        arguments = [
+            "--name",
+            seat.name,
+            "--threads",
+            str(self.plan.threads),
+            "--cores",
+            ",".join(map(str, seat.cores)),
         ]
-        with (output / f"{seat.name}.log").open("ab") as log:
-            return subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        arguments += ["--folder", str(self.folder), "--output", str(output), "--enforce-memory"]
+        return self._living_nursery(environment).start(arguments, log=output / f"{seat.name}.log")
+
+    def _living_nursery(self, environment: dict[str, str]) -> Nursery:
+        if self._nursery is not None and self._nursery.is_gone:
+            self._nursery.close()
+            self._nursery = None
+        if self._nursery is None:
+            log = ensured(output_folder(self.campaign)) / "workers.log"
+            self._nursery = Nursery(campaign=self.campaign.name, environment=environment, log=log)
+        return self._nursery
 
     def _reap(self, summary: LedgerSummary) -> Ending | None:
         """Empty the seats of workers that have gone; an ending when they cannot work at all."""
@@ -274,6 +277,9 @@ class Supervisor:
             process.kill()
         for process in left:
             process.wait()
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
 
 def _is_hang_up_ignored(number: int) -> bool:

@@ -1,6 +1,6 @@
-"""The parent's hold on its child: start, output, stacks, end.
+"""The parent's hold on its child: set-up, output, stacks, end.
 
-The child is a fresh interpreter in a session of its own, so that its whole group can be ended; a thread keeps its output
+The child has a session of its own, so that its whole group can be ended; a thread keeps its output
 flowing into the attempt's file even while the parent waits for the database.
 """
 
@@ -10,10 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import struct
-import subprocess
-import sys
 import tempfile
 import termios
 import threading
@@ -24,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.local.output import AttemptOutput
 from corebound_trial.binding.process import end_tree
 from corebound_trial.binding.stacks import ask
-from corebound_trial.runner.wire import Wire
+from corebound_trial.runner.last_words import forward
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from corebound_trial.runner.starting import StartedChild
 
 LOOSE_BYTES: Final = 1_000_000
 """Of the output that belongs to no attempt, what is kept of each child."""
@@ -37,19 +35,10 @@ LOOSE_BYTES: Final = 1_000_000
 class ChildProcess:
     """One child, from its start to its end."""
 
-    def __init__(self, setup: Mapping[str, Any], *, output_folder: Path | None) -> None:
-        mine, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "corebound_trial.runner.child", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        self.wire = Wire(mine)
+    def __init__(self, started: StartedChild, setup: Mapping[str, Any], *, output_folder: Path | None) -> None:
+        self._process = started.process
+        self._stream = started.output
+        self.wire = started.wire
         self._output_folder = output_folder
         self._output: AttemptOutput | None = None
         self._switching = threading.Lock()
@@ -67,19 +56,23 @@ class ChildProcess:
         """The child's process id, also its group's."""
         return self._process.pid
 
-    def wait_until_ready(self, *, timeout: float) -> list[tuple[str, int]]:
-        """The size of each library's pool in the child; none when it ended or did not get ready in ``timeout`` seconds.
+    def wait_until_ready(
+        self, *, timeout: float, stopping: Callable[[], bool], turn: Callable[[], None]
+    ) -> list[tuple[str, int]]:
+        """The size of each library's pool in the child; none when it ended, or was not ready in time or before a stop.
 
-        Neither is an error here: the first attempt then ends at once, with the reason.
+        ``turn`` is called twice a second meanwhile. None of this is an error here: the first attempt then ends at once,
+        with the reason.
         """
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not stopping():
             try:
                 message = self.wire.receive(timeout=0.5)
             except EOFError:
                 break
             if message is not None and message["type"] == "ready":
                 return [(name, threads) for name, threads in message["pools"]]
+            turn()
         return []
 
     def begin_output(self, *, slot: int, attempt: int) -> None:
@@ -122,29 +115,24 @@ class ChildProcess:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _keep_output(self) -> None:
-        stream = self._process.stdout
-        if stream is None:
-            return
+        stream = self._stream
         while piece := os.read(stream.fileno(), 65536):
             self.output_at = time.monotonic()
             with self._switching:
                 if self._output is not None:
                     self._output.write(piece)
                 elif self._output_folder is None:
-                    sys.stdout.buffer.write(piece)
-                    sys.stdout.buffer.flush()
+                    forward(piece, descriptor=1)
                 elif self._loose_bytes > 0:
                     # Of no attempt: imports, or a callback in a fresh child. It goes to the worker's own log.
-                    sys.stderr.buffer.write(piece[: self._loose_bytes])
-                    sys.stderr.buffer.flush()
+                    forward(piece[: self._loose_bytes], descriptor=2)
                     self._loose_bytes -= len(piece)
         stream.close()
 
     def _waiting_bytes(self) -> int:
-        stream = self._process.stdout
-        if stream is None or stream.closed:
+        if self._stream.closed:
             return 0
-        packed = fcntl.ioctl(stream.fileno(), termios.FIONREAD, b"\0" * 4)
+        packed = fcntl.ioctl(self._stream.fileno(), termios.FIONREAD, b"\0" * 4)
         return int(struct.unpack("i", packed)[0])
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import signal
 import socket
-import sys
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +32,9 @@ from corebound_trial.binding.telemetry import Meter, TreeSampler
 from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, STOP_SECONDS, wait_for_callbacks
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
 from corebound_trial.runner.closing import Closing
+from corebound_trial.runner.last_words import say
 from corebound_trial.runner.running_attempt import RunningAttempt, too_large
+from corebound_trial.runner.starting import fresh_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from corebound.api.records import CampaignRecord, SlotClaim
     from corebound.ledger.ledger import Ledger
+    from corebound_trial.runner.starting import StartedChild
     from corebound_trial.runner.wire import Message
 
 GRACE_SECONDS: Final = 600.0
@@ -69,8 +72,16 @@ class WorkerOptions:
 class Worker:
     """One worker of one campaign."""
 
-    def __init__(self, ledger: Ledger, campaign: CampaignRecord, options: WorkerOptions) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        campaign: CampaignRecord,
+        options: WorkerOptions,
+        *,
+        first_child: StartedChild | None = None,
+    ) -> None:
         self._ledger, self._campaign, self._options = ledger, campaign, options
+        self._first_child = first_child
         self._spec = campaign_from_mapping(campaign.specification).spec
         self._child: ChildProcess | None = None
         # Rooted here, not in the child: what replaced children have used stays counted.
@@ -80,6 +91,7 @@ class Worker:
         self._closing = Closing(slots=ledger.slots, patiently=self._patiently, cpu_seconds=self._cpu_seconds)
         self._worker_id = -1
         self._stop: str | None = None
+        self._stop_asked_at = math.inf
         self._ending: str | None = None
         self._beat_at = 0.0
         self._answered_at = time.monotonic()
@@ -87,7 +99,8 @@ class Worker:
 
     def ask_to_stop(self, *_: object) -> None:
         """SIGTERM: checkpoint, release, go."""
-        self._stop = "asked to stop"
+        if self._stop is None:
+            self._stop, self._stop_asked_at = "asked to stop", time.monotonic()
 
     def run(self) -> int:
         """Slot after slot; returns the exit code."""
@@ -147,10 +160,12 @@ class Worker:
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:
-            child = self._living_child()
+            child = self._living_child(self._attempt(claim))
             self._meter.add(self._sampler.sample())
-            now = time.monotonic()
-            attempt = RunningAttempt(claim=claim, started=now, active=now, cpu_before=self._cpu_seconds())
+            attempt = self._attempt(claim)
+            if self._stop is not None:
+                self._closing.give_back(attempt, campaign_ended=self._ending)
+                return
             child.begin_output(slot=claim.slot, attempt=claim.starts)
             child.wire.send({"type": "run", "claim": asdict(claim)})
             state = self._watch(child, attempt)
@@ -160,9 +175,14 @@ class Worker:
         except FencedError:
             self._end_child()
 
-    def _living_child(self) -> ChildProcess:
+    def _attempt(self, claim: SlotClaim) -> RunningAttempt:
+        now = time.monotonic()
+        return RunningAttempt(claim=claim, started=now, active=now, cpu_before=self._cpu_seconds())
+
+    def _living_child(self, attempt: RunningAttempt | None = None) -> ChildProcess:
+        """The child, or one in its place; the lease of ``attempt``, which waits for it, is renewed meanwhile."""
         child = self._child
-        return self._replace_child() if child is None or child.exit_status() is not None else child
+        return self._replace_child(attempt) if child is None or child.exit_status() is not None else child
 
     def _watch(self, child: ChildProcess, attempt: RunningAttempt) -> SlotState | None:
         """Until the attempt has ended, one way or another; the slot's state then, None where it was given back."""
@@ -287,7 +307,7 @@ class Worker:
             raise ThreadContractError(f"thread contract broken in a callback after slot {slot}: {called.breach}")
         if called.problem is not None:
             self._end_child()
-            sys.stderr.write(f"after slot {slot}: {called.problem}; another process takes its place\n")
+            say(f"after slot {slot}: {called.problem}; another process takes its place\n")
         if called.study_stopped:
             self._end_campaign(f"a callback called study.stop() after slot {slot}")
 
@@ -337,18 +357,21 @@ class Worker:
         self._ending = beat.stop_requested
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
+        """``call`` again and again while the database is away, for the grace; after a wish to stop not for long."""
         deadline = time.monotonic() + self._options.grace
         while True:
             try:
                 return call()
             except StorageUnreachableError:
-                if time.monotonic() > deadline:
+                if time.monotonic() > min(deadline, self._stop_asked_at + STOP_SECONDS):
                     raise
                 time.sleep(0.5)
 
-    def _replace_child(self) -> ChildProcess:
+    def _replace_child(self, attempt: RunningAttempt | None = None) -> ChildProcess:
         self._end_child()
+        started, self._first_child = self._first_child or fresh_child(), None
         child = ChildProcess(
+            started,
             {
                 "type": "setup",
                 "specification": dict(self._campaign.specification),
@@ -365,7 +388,11 @@ class Worker:
         )
         self._child = child
         self._breaches = BreachWatch(threads=self._options.threads)
-        pools = child.wait_until_ready(timeout=READY_SECONDS)
+        pools = child.wait_until_ready(
+            timeout=READY_SECONDS,
+            stopping=lambda: self._stop is not None,
+            turn=self._beat_between if attempt is None else lambda: self._beat(attempt),
+        )
         self._check_contract(tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
         return child
 
