@@ -27,13 +27,12 @@ def main() -> int:
     options = _arguments(sys.argv[1:])
     if options.nursery is None:
         return _worker(options, forked=False)
-    from corebound_trial.nursery import forked_worker, named
+    from corebound_trial.nursery import forked_worker
 
     arguments = forked_worker(options.nursery, parent=options.parent)
     if arguments is None:
         return 0
     options = _arguments([options.campaign, *arguments])
-    named(options.name)
     code = 1
     try:
         code = _worker(options, forked=True)
@@ -54,8 +53,10 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
             bind_to_cores(core_ids)
         first_child = None
         if forked:
+            from corebound_trial.nursery import named
             from corebound_trial.runner.starting import forked_child
 
+            named(options.name)
             # Now, while this process has one thread and no connection.
             first_child = forked_child()
             if first_child is None:

@@ -91,14 +91,14 @@ def run(
             plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
 
             def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
-                from corebound.local.machine import core_sets, this_machine
+                from corebound.local.cores import CorePool
                 from corebound.local.supervisor import Supervisor
 
                 return Supervisor(
                     ledger=ledger,
                     campaign=record,
                     plan=plan,
-                    core_sets=[] if cores else core_sets(this_machine(), threads=plan.threads, workers=plan.workers),
+                    cores=None if cores else CorePool.of_this_machine(record.name),
                     folder=folder,
                     storage_url=url,
                     start_database=start_database,

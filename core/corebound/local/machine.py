@@ -57,8 +57,10 @@ def this_machine(*, root: Path = MACHINE) -> Machine:
     )
 
 
-def core_sets(machine: Machine, *, threads: int, workers: int) -> list[tuple[int, ...]]:
-    """``workers`` disjoint sets of ``threads`` logical CPUs each, ascending inside a set.
+def core_sets(
+    machine: Machine, *, threads: int, workers: int, among: tuple[int, ...] | None = None
+) -> list[tuple[int, ...]]:
+    """``workers`` disjoint sets of ``threads`` logical CPUs each, ascending inside a set; of those ``among`` if named.
 
     Hyper-threads of one core go to the same worker where they can: two workers on one core slow each other down. With
     one thread per worker different cores are filled first, so that siblings are shared only when there is no core left.
@@ -66,14 +68,15 @@ def core_sets(machine: Machine, *, threads: int, workers: int) -> list[tuple[int
     Raises:
         PlanError: more CPUs asked for than the process may use.
     """
-    whole = math.floor(machine.cores + ROUNDING)
+    usable = machine.core_ids if among is None else among
+    whole = min(math.floor(machine.cores + ROUNDING), len(usable))
     if threads < 1 or workers < 0 or threads * workers > whole:
         message = (
             f"{workers} workers x {threads} threads need {threads * workers} cores; this process may use "
             f"{machine.cores:g} ({whole} whole). Use fewer workers or threads."
         )
         raise PlanError(message)
-    free = [list(group) for group in machine.core_groups]
+    free = [[core for core in group if core in usable] for group in machine.core_groups]
     return [_take(free, threads) for _ in range(workers)]
 
 

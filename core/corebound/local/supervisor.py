@@ -1,10 +1,10 @@
 """Runs a campaign on this machine: one worker process per T cores, watched until the campaign is over.
 
 Level-triggered: each turn looks at the workers and at one ledger summary, and acts. What could go wrong: a worker dies
-(its lease is ended, another one is started), the embedded database dies (it is started again), the user stops (workers
-checkpoint and release their slots; a second time they are ended at once), the database stays away while the user stops
-(what it holds is kept, nothing is waited for), workers cannot keep to the thread contract (the campaign fails with the
-reason).
+(its lease is ended, another one is started), other campaigns have the cores (workers wait for them), the embedded database
+dies (it is started again), the user stops (workers checkpoint and release their slots; a second time they are ended at
+once), the database stays away while the user stops (what it holds is kept, nothing is waited for), workers cannot keep to
+the thread contract (the campaign fails with the reason).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from corebound.api.contract import ExitCode
 from corebound.api.errors import StorageUnreachableError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase, SlotState
+from corebound.local.cores import waiting_line
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
 from corebound.local.nursery import Nursery
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
+    from corebound.local.cores import CorePool, HeldCores
     from corebound.local.nursery import WorkerProcess
 
 TURN_SECONDS: Final = 0.25
@@ -49,11 +51,17 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(kw_only=True)
 class _Seat:
-    """The place of one worker: its cores stay, processes come and go."""
+    """The place of one worker: its cores stay while there is work for it, processes come and go."""
 
     name: str
-    cores: tuple[int, ...]
+    cores: HeldCores | None = None
     process: WorkerProcess | None = None
+
+    def leave(self) -> None:
+        """Its cores may be another campaign's."""
+        if self.cores is not None:
+            self.cores.let_go()
+            self.cores = None
 
 
 @dataclass(kw_only=True)
@@ -63,7 +71,8 @@ class Supervisor:
     ledger: Ledger
     campaign: CampaignRecord
     plan: Plan
-    core_sets: list[tuple[int, ...]]
+    cores: CorePool | None
+    """None for a pretended pool: no affinity, and nobody else is asked."""
     folder: Path
     storage_url: str
     start_database: Callable[[], None]
@@ -75,6 +84,7 @@ class Supervisor:
     _interrupted_at: float = 0.0
     _seats: list[_Seat] = field(default_factory=list)
     _nursery: Nursery | None = None
+    _told_of_waiting: bool = False
     _deaths: int = 0
     _closed_before: int = 0
 
@@ -87,20 +97,19 @@ class Supervisor:
         for line in lines:
             self.say(line)
         environment["COREBOUND_DATABASE_URL"] = self.storage_url
-        cores = self.core_sets or [()] * self.plan.workers
-        self._seats = [_Seat(name=f"worker-{index}", cores=ids) for index, ids in enumerate(cores)]
+        self._seats = [_Seat(name=f"worker-{index}") for index in range(self.plan.workers)]
         with self._stoppable():
             ending = self._until_over(spec, environment)
             return self._finish(ending) if ending is not None else self._suspend()
 
     def _until_over(self, spec: CampaignSpec, environment: dict[str, str]) -> Ending | None:
         """How the campaign ends; None when the user stops it before."""
-        looked = float("-inf")
+        looked, more_to_seat = float("-inf"), False
         summary = self._summary()
         while self.interrupted_by is None:
             ending = self._reap(summary)
-            seated = all(seat.process is not None for seat in self._seats)
-            if time.monotonic() - looked >= LOOK_SECONDS or not seated:
+            soon = more_to_seat or not (self._alive() or self._told_of_waiting)
+            if soon or time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
                 try:
                     summary = self._summary()
@@ -110,7 +119,7 @@ class Supervisor:
                 ending = ending or campaign_ending(spec, summary, cost_so_far=reserved_cost(summary))
             if ending is not None:
                 return ending
-            self._seat_workers(summary, environment)
+            more_to_seat = self._seat_workers(summary, environment)
             time.sleep(TURN_SECONDS)
         return None
 
@@ -164,31 +173,46 @@ class Supervisor:
                     return call()
                 time.sleep(1.0)
 
-    def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> None:
-        """Start a worker on each empty seat while there are slots for it, a few at a time for each core.
+    def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> bool:
+        """Start a worker on each empty seat while there are slots and cores for it; whether others are to follow soon.
 
-        130 that start at once on 2 cores are all ready late, one after the other the first soon.
+        A few at a time for each core: 130 that start at once on 2 cores are all ready late, one after the other the
+        first soon.
         """
+        empty = [seat for seat in self._seats if seat.process is None]
         at_work = summary.counts.get(SlotState.RUNNING, 0)
-        starting = sum(seat.process is not None for seat in self._seats) - at_work
-        wanted = min(summary.claimable, STARTING_AT_ONCE * len(os.sched_getaffinity(0)) - starting)
-        for seat in self._seats:
-            if seat.process is None and wanted > 0:
-                wanted -= 1
-                seat.process = self._start(seat, environment)
+        starting = len(self._seats) - len(empty) - at_work
+        wanted = min(summary.claimable - max(starting, 0), len(empty))
+        at_once = max(0, min(wanted, STARTING_AT_ONCE * len(os.sched_getaffinity(0)) - starting))
+        for seated, seat in enumerate(empty[:at_once]):
+            if not self._gets_cores(seat):
+                self._say_who_has_the_cores(wanted - seated)
+                return False
+            seat.process = self._start(seat, environment)
+        self._told_of_waiting = self._told_of_waiting and wanted > at_once
+        return wanted > at_once
+
+    def _gets_cores(self, seat: _Seat) -> bool:
+        if self.cores is None or seat.cores is not None:
+            return True
+        seat.cores = self.cores.take(self.plan.threads)
+        return seat.cores is not None
+
+    def _say_who_has_the_cores(self, waiting: int) -> None:
+        """Once for each time that workers have to wait."""
+        if self.cores is not None and not self._told_of_waiting:
+            self._told_of_waiting = True
+            self.say(waiting_line(self.cores.holders(), waiting=waiting, workers=len(self._seats)))
 
     def _start(self, seat: _Seat, environment: dict[str, str]) -> WorkerProcess:
         output = ensured(output_folder(self.campaign))
-        arguments = [
-            "--name",
-            seat.name,
-            "--threads",
-            str(self.plan.threads),
-            "--cores",
-            ",".join(map(str, seat.cores)),
-        ]
-        arguments += ["--folder", str(self.folder), "--output", str(output), "--enforce-memory"]
-        return self._living_nursery(environment).start(arguments, log=output / f"{seat.name}.log")
+        arguments = ["--name", seat.name, "--threads", str(self.plan.threads), "--folder", str(self.folder)]
+        arguments += ["--output", str(output), "--enforce-memory"]
+        held: tuple[int, ...] = ()
+        if seat.cores is not None:
+            arguments += ["--cores", ",".join(map(str, seat.cores.ids))]
+            held = seat.cores.descriptors
+        return self._living_nursery(environment).start(arguments, log=output / f"{seat.name}.log", held=held)
 
     def _living_nursery(self, environment: dict[str, str]) -> Nursery:
         if self._nursery is not None and self._nursery.is_gone:
@@ -205,6 +229,8 @@ class Supervisor:
             if seat.process is None or (status := seat.process.poll()) is None:
                 continue
             seat.process = None
+            if status == ExitCode.NOTHING_LEFT:
+                seat.leave()
             if status == ExitCode.CONTRACT_BROKEN:
                 return self._broken_contract(seat)
             # Nobody has asked it to stop: that comes after the last turn.
@@ -280,6 +306,8 @@ class Supervisor:
         if self._nursery is not None:
             self._nursery.close()
             self._nursery = None
+        for seat in self._seats:
+            seat.leave()
 
 
 def _is_hang_up_ignored(number: int) -> bool:
