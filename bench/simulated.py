@@ -142,11 +142,14 @@ def optuna_trials(url: str, name: str, sampler: str, trials: int, index: int, co
     """The same trials by Optuna's own ask, suggest and tell; ``trials`` is this worker's share."""
     import optuna
 
-    from corebound.ledger.connection import engine_options
+    from corebound.ledger.connection import database_url, engine_options
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.RDBStorage(
-        url, engine_kwargs=engine_options(1, "bench"), skip_table_creation=True, skip_compatibility_check=True
+        url,
+        engine_kwargs=engine_options(database_url(url), connections=1, application="bench"),
+        skip_table_creation=True,
+        skip_compatibility_check=True,
     )
     study = optuna.load_study(study_name=name, storage=storage, sampler=_sampler(sampler, index))
     connected.wait(timeout=300)

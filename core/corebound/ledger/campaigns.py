@@ -16,9 +16,12 @@ from sqlalchemy import text
 from corebound.api.errors import CampaignConflictError, UnknownCampaignError
 from corebound.api.records import CampaignRecord, Phase
 from corebound.ledger.connection import storage_errors
+from corebound.ledger.deletion import delete_campaign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import timedelta
+    from uuid import UUID
 
     import sqlalchemy
 
@@ -29,11 +32,14 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
 _SUPERVISED: Final = 0x73757065
+# Advisory locks are the whole database's: campaigns of the same name in two schemas are two.
+_SUPERVISE: Final = "SELECT pg_try_advisory_lock(:kind, hashtext(current_schema() || '/' || :name))"
+_LEAVE: Final = "SELECT pg_advisory_unlock(:kind, hashtext(current_schema() || '/' || :name))"
 _ATTENDED: Final = text("""
     SELECT EXISTS (
         SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
         WHERE locktype = 'advisory' AND granted AND classid = cast(:kind AS bigint)
-          AND objid = (cast(hashtext(:name) AS bigint) & 4294967295)
+          AND objid = (cast(hashtext(current_schema() || '/' || :name) AS bigint) & 4294967295)
     ) OR EXISTS (
         SELECT 1 FROM corebound_workers
         WHERE campaign_id = :campaign AND ended_at IS NULL AND seen_at > clock_timestamp() - make_interval(secs => :lease)
@@ -84,10 +90,12 @@ class Campaigns:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         warm_start: WarmStart | None = None,
         artifacts: str | None = None,
+        uid: UUID | None = None,
     ) -> CampaignRecord:
         """The campaign with its study, N open slots and the trials to learn from, all at once or not at all.
 
-        ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own.
+        ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own. ``uid`` is that of its
+        Kubernetes object; a campaign without one gets its own.
         """
         import optuna
 
@@ -104,12 +112,13 @@ class Campaigns:
         with storage_errors(self._engine), self._engine.begin() as connection:
             connection.execute(
                 text("""
-                    INSERT INTO corebound_campaigns (name, specification, study_name, study_id, trials, retries,
+                    INSERT INTO corebound_campaigns (uid, name, specification, study_name, study_id, trials, retries,
                         retry_exceptions, heartbeat_seconds, lease_seconds, artifacts)
-                    VALUES (:name, cast(:specification AS jsonb), :name, :study, :trials, :retries, :retry_exceptions,
-                        :heartbeat, :lease, :artifacts)
+                    VALUES (coalesce(cast(:uid AS uuid), gen_random_uuid()), :name, cast(:specification AS jsonb), :name,
+                        :study, :trials, :retries, :retry_exceptions, :heartbeat, :lease, :artifacts)
                 """),
                 {
+                    "uid": uid,
                     "name": name,
                     "specification": json.dumps(specification),
                     "study": study_id,
@@ -146,6 +155,12 @@ class Campaigns:
         """The campaign of that name, if any."""
         with storage_errors(self._engine), self._engine.begin() as connection:
             rows = _records(connection, "WHERE name = :name", {"name": name})
+            return rows[0] if rows else None
+
+    def find_uid(self, uid: UUID) -> CampaignRecord | None:
+        """The campaign of that Kubernetes object, whatever it is called by now."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            rows = _records(connection, "WHERE uid = :uid", {"uid": uid})
             return rows[0] if rows else None
 
     def get(self, name: str) -> CampaignRecord:
@@ -232,32 +247,46 @@ class Campaigns:
     def finish(self, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:
         """Set the phase; a final one skips every slot that is still open or running."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            if phase.is_final:
-                for statement in (_TAKE_LEASES, _DROP_LEASES, _CLOSE_TOLD):
-                    connection.execute(text(statement), {"campaign": campaign_id})
-                _fail_running_trials(connection, campaign_id)
-                for statement in _SKIP_WHAT_IS_LEFT:
-                    connection.execute(
-                        text(statement),
-                        {"campaign": campaign_id, **({"message": message} if ":message" in statement else {})},
-                    )
-            connection.execute(
-                text("""
-                    UPDATE corebound_campaigns SET phase = :phase, reason = :reason, message = :message,
-                        finished_at = CASE WHEN :final THEN clock_timestamp() END,
-                        active_seconds = active_seconds
-                            + coalesce(extract(epoch FROM clock_timestamp() - active_since), 0),
-                        active_since = NULL
-                    WHERE campaign_id = :campaign
-                """),
-                {
-                    "campaign": campaign_id,
-                    "phase": phase.value,
-                    "reason": reason,
-                    "message": message,
-                    "final": phase.is_final,
-                },
+            _finish(connection, campaign_id, phase, reason=reason, message=message)
+
+    def close_out(self, campaign_id: int, *, reason: str, message: str) -> bool:
+        """Nobody wants it any more: whatever still runs is told FAIL and fenced, what is open skipped, for good.
+
+        A campaign that has ended already stays as it is (False), and so does one that is gone.
+        """
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            locked = text("SELECT phase FROM corebound_campaigns WHERE campaign_id = :campaign FOR UPDATE")
+            phase = connection.execute(locked, {"campaign": campaign_id}).scalar()
+            if phase is None or Phase(phase).is_final:
+                return False
+            _finish(connection, campaign_id, Phase.FAILED, reason=reason, message=message)
+            return True
+
+    def delete(self, campaign_id: int) -> None:
+        """Remove the campaign with its study, slots, trials and checkpoints; what a worker of it still writes is refused.
+
+        Its files below ``artifacts`` stay: the ledger has only their address. A campaign that is gone is no error.
+        """
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            delete_campaign(connection, campaign_id)
+
+    def retire(self, older_than: timedelta, *, keep: Collection[UUID]) -> list[CampaignRecord]:
+        """Remove the campaigns that ended longer ago than that; returns what was removed.
+
+        ``keep`` has the UIDs of all objects that still exist: a campaign removed under its object would begin anew.
+        """
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            old = _records(
+                connection,
+                """
+                    WHERE phase IN ('Succeeded', 'Failed') AND finished_at < clock_timestamp() - :age
+                      AND NOT uid = ANY(cast(:keep AS uuid[])) ORDER BY campaign_id
+                """,
+                {"age": older_than, "keep": list(keep)},
             )
+        for record in old:
+            self.delete(record.campaign_id)
+        return old
 
     def attended(self, campaign: CampaignRecord) -> bool:
         """Whether anybody runs it now: a supervisor, or a worker seen within a lease."""
@@ -280,7 +309,7 @@ class Campaigns:
         with storage_errors(self._engine):
             connection = self._engine.connect()
             values = {"kind": _SUPERVISED, "name": name}
-            got = connection.execute(text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))"), values).scalar()
+            got = connection.execute(text(_SUPERVISE), values).scalar()
             connection.commit()
         try:
             if not got:
@@ -290,10 +319,38 @@ class Campaigns:
             yield
         finally:
             with contextlib.suppress(Exception):
-                connection.execute(text("SELECT pg_advisory_unlock(:kind, hashtext(:name))"), values)
+                connection.execute(text(_LEAVE), values)
                 connection.commit()
             with contextlib.suppress(Exception):
                 connection.close()
+
+
+def _finish(connection: sqlalchemy.Connection, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:
+    if phase.is_final:
+        for statement in (_TAKE_LEASES, _DROP_LEASES, _CLOSE_TOLD):
+            connection.execute(text(statement), {"campaign": campaign_id})
+        _fail_running_trials(connection, campaign_id)
+        for statement in _SKIP_WHAT_IS_LEFT:
+            connection.execute(
+                text(statement),
+                {"campaign": campaign_id, **({"message": message} if ":message" in statement else {})},
+            )
+    connection.execute(
+        text("""
+            UPDATE corebound_campaigns SET phase = :phase, reason = :reason, message = :message,
+                finished_at = CASE WHEN :final THEN clock_timestamp() END,
+                active_seconds = active_seconds + coalesce(extract(epoch FROM clock_timestamp() - active_since), 0),
+                active_since = NULL
+            WHERE campaign_id = :campaign
+        """),
+        {
+            "campaign": campaign_id,
+            "phase": phase.value,
+            "reason": reason,
+            "message": message,
+            "final": phase.is_final,
+        },
+    )
 
 
 def _archive_name(connection: sqlalchemy.Connection, name: str) -> str:

@@ -27,10 +27,15 @@ _REFUSED_LOGIN: Final = re.compile(
     r"FATAL: .*(password authentication failed|does not exist|no pg_hba\.conf entry|not permitted to log in)"
 )
 """While connecting the driver has no SQLSTATE, only the server's words; in another language trying again does no harm."""
+_UNKNOWN_LOGIN: Final = re.compile(
+    r'FATAL: .*(password authentication failed|role ".*" does not exist|not permitted to log in)'
+)
 FENCED: Final = "CB001"
 """SQLSTATE of a write by a superseded attempt."""
+_PARENT_GONE: Final = "23503"
+"""SQLSTATE of a row whose trial, slot or campaign is no longer there."""
 
-CONNECT_OPTIONS: Final = {
+CONNECT_OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 15,
@@ -74,22 +79,25 @@ def make_engine(
     text: str, *, connections: int, application: str, identity: Identity | None = None
 ) -> sqlalchemy.Engine:
     """An engine of at most ``connections`` connections whose transactions carry ``identity``."""
-    options = {**engine_options(connections, application), "pool_pre_ping": False}
-    engine = sqlalchemy.create_engine(database_url(text), **options)
+    url = database_url(text)
+    options = {**engine_options(url, connections=connections, application=application), "pool_pre_ping": False}
+    engine = sqlalchemy.create_engine(url, **options)
     _ping_when_idle(engine)
     if identity is not None:
         carry_identity(engine, identity)
     return engine
 
 
-def engine_options(connections: int, application: str) -> dict[str, Any]:
-    """Keywords of ``create_engine``, also for Optuna's own storage."""
+def engine_options(url: sqlalchemy.URL, *, connections: int, application: str) -> dict[str, Any]:
+    """Keywords of ``create_engine`` for ``url``, also for Optuna's own storage."""
+    # The driver takes one text of options; those of the address come last, so they win.
+    options = " ".join([CONNECT_OPTIONS["options"], *url.normalized_query.get("options", ())])
     return {
         "pool_size": connections,
         "max_overflow": 0,
         "pool_pre_ping": True,
         "pool_timeout": 60,
-        "connect_args": {**CONNECT_OPTIONS, "application_name": application},
+        "connect_args": {**CONNECT_OPTIONS, "options": options, "application_name": application},
     }
 
 
@@ -144,10 +152,18 @@ def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> St
     state = getattr(error.orig, "sqlstate", None)
     if state == FENCED:
         return FencedError(said)
+    if state == _PARENT_GONE:
+        return FencedError("what this belongs to was deleted with its campaign; nothing is written")
     where = public_address(engine.url) if engine is not None else "the database"
     if is_passing(error):
         return StorageUnreachableError(f"{where} does not answer: {said}; is it running, and is the address right?")
     return StorageError(f"{where} refused: {said}")
+
+
+def is_refused_login(error: DBAPIError) -> bool:
+    """Whether the server does not know this user, or not with this password."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state == "28P01" or (not state and _UNKNOWN_LOGIN.search(str(error.orig)) is not None)
 
 
 def is_passing(error: DBAPIError) -> bool:

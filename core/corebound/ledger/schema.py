@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import inspect, text
+from sqlalchemy import NullPool, inspect, text
 
 from corebound.api.errors import SchemaMismatchError, UnknownCampaignError
-from corebound.ledger.connection import engine_options, make_engine, public_address, storage_errors
+from corebound.ledger.connection import database_url, engine_options, make_engine, public_address, storage_errors
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 LEDGER_REVISION: Final = "0001"
 OPTUNA_REVISION: Final = "v3.2.0.a"
 _LOCK: Final = 0x636F7265
+# Each schema of a database has its own ledger. Advisory locks are the whole database's, so their keys name it.
+_TAKE_LOCK: Final = "SELECT pg_advisory_lock(:key, hashtext(coalesce(current_schema(), '')))"
+_LET_GO: Final = "SELECT pg_advisory_unlock(:key, hashtext(coalesce(current_schema(), '')))"
 
 
 def prepare_database(url: str) -> None:
-    """Create or upgrade both schemas; safe to call from many programs at once. Raises :class:`SchemaMismatchError`."""
+    """Create or upgrade both in the login's first schema; safe to call from many programs at once.
+
+    Raises :class:`SchemaMismatchError`.
+    """
     engine = make_engine(url, connections=2, application="corebound-prepare")
     try:
         with storage_errors(engine), engine.connect() as lock:
             # Whoever makes the schema may take longer on a slow disk than any lock of a running campaign.
             lock.execute(text("SET lock_timeout = 0"))
-            lock.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            lock.execute(text(_TAKE_LOCK), {"key": _LOCK})
             lock.commit()
             try:
                 found = _revisions(lock)
@@ -41,7 +47,7 @@ def prepare_database(url: str) -> None:
                 with engine.begin() as connection:
                     _upgrade(connection)
             finally:
-                lock.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+                lock.execute(text(_LET_GO), {"key": _LOCK})
                 lock.commit()
     finally:
         engine.dispose()
@@ -92,13 +98,14 @@ def _mismatch(found: tuple[str | None, str | None]) -> SchemaMismatchError:
 def _create_optuna_schema(url: str) -> None:
     from optuna.storages import RDBStorage
 
-    from corebound.ledger.connection import database_url
-
+    address = database_url(url)
+    options = engine_options(address, connections=1, application="corebound-prepare")
+    # Nobody gets hold of a storage whose making fails, so it keeps no connections.
     storage = RDBStorage(
-        database_url(url).render_as_string(hide_password=False), engine_kwargs=engine_options(2, "corebound-prepare")
+        address.render_as_string(hide_password=False),
+        engine_kwargs={"poolclass": NullPool, "connect_args": options["connect_args"]},
     )
     storage.remove_session()
-    storage.engine.dispose()
 
 
 def _upgrade(connection: sqlalchemy.Connection) -> None:
