@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 ADMINISTRATORS: Final = "system:masters"
+OPERATOR: Final = "corebound-operator"
 NOT_NEEDED: Final = (
     "horizontal-pod-autoscaler-controller",
     "node-lifecycle-controller",
@@ -48,6 +49,8 @@ class ControlPlane:
     folder: Path
     url: str
     token: str
+    operator_token: str
+    """Of the user ``corebound-operator``, who may nothing until a test binds a role to that name."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -84,8 +87,13 @@ class ControlPlane:
 def running(folder: Path) -> Iterator[ControlPlane]:
     """A control plane whose files are below ``folder``; ended on leaving."""
     folder.mkdir(parents=True, exist_ok=True)
-    etcd_port, peer_port, api_port = (_free_port() for _ in range(3))
-    plane = ControlPlane(folder=folder, url=f"https://127.0.0.1:{api_port}", token=secrets.token_hex(16))
+    etcd_port, peer_port, api_port = (free_port() for _ in range(3))
+    plane = ControlPlane(
+        folder=folder,
+        url=f"https://127.0.0.1:{api_port}",
+        token=secrets.token_hex(16),
+        operator_token=secrets.token_hex(16),
+    )
     _write_keys(plane)
     processes: list[subprocess.Popen[bytes]] = []
     try:
@@ -158,7 +166,8 @@ def _write_keys(plane: ControlPlane) -> None:
     key = plane.folder / "service-account.key"
     subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
     tokens = plane.folder / "tokens.csv"
-    tokens.write_text(f'{plane.token},admin,admin,"{ADMINISTRATORS}"\n', encoding="utf-8")
+    users = [f'{plane.token},admin,admin,"{ADMINISTRATORS}"', f"{plane.operator_token},{OPERATOR},{OPERATOR}"]
+    tokens.write_text("\n".join(users) + "\n", encoding="utf-8")
     tokens.chmod(0o600)
 
 
@@ -234,7 +243,7 @@ def _answer(plane: ControlPlane, path: str) -> bytes | None:
         return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]

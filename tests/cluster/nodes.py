@@ -50,6 +50,8 @@ def add_node(
     ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastTransitionTime": _now()}
     status = {"capacity": gives, "allocatable": gives, "conditions": [ready]}
     cluster.patch(NODES, name, {"status": status}, subresource="status")
+    # The API server taints every new node until somebody has seen it ready; here nobody watches.
+    cluster.patch(NODES, name, {"spec": {"taints": None}})
 
 
 @dataclass

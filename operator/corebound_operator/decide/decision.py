@@ -36,6 +36,7 @@ MOST_FAILURES_IN_A_ROW: Final = 10
 LEAVING_SECONDS: Final = 60.0
 """How long workers of a finished campaign may take to leave by themselves."""
 AWAY_SECONDS: Final = 10.0
+UNSCHEDULABLE: Final = "Unschedulable"
 STOPPING_SECONDS: Final = 1.0
 
 
@@ -46,9 +47,10 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
     if isinstance(world.ledger, Problem):
         return _away(world, world.ledger)
     spec, ledger = world.campaign.spec, world.ledger
-    if ledger.campaign.phase.is_final and ledger.campaign.trials >= spec.trials:
+    if ledger.campaign.phase.is_final and not _left(ledger):
         return _over(world, spec, ledger)
-    ending = _ending(world, spec, ledger)
+    # A campaign that was over and has grown begins anew: how it ended before no longer counts.
+    ending = None if ledger.campaign.phase.is_final else _ending(world, spec, ledger)
     if ending is not None and ending.phase.is_final:
         return _finishing(ledger, ending)
     if ending is not None or spec.suspend:
@@ -104,7 +106,7 @@ def _over(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Decision:
 
 def _ending(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Ending | None:
     """How it ends now: by its own rules, or because its workers cannot work."""
-    left = any(count for state, count in ledger.counts.items() if not state.is_closed)
+    left = _left(ledger)
     if world.broken_contract is not None and left:
         return Ending(
             phase=Phase.FAILED,
@@ -197,6 +199,11 @@ def _wanted_workers(ledger: LedgerSummary, plan: Plan) -> int:
     return min(plan.workers, _held(ledger) + ledger.claimable)
 
 
+def _left(ledger: LedgerSummary) -> bool:
+    """Whether slots are open or running; of a finished campaign only when ``trials`` has grown since."""
+    return any(count for state, count in ledger.counts.items() if not state.is_closed)
+
+
 def _held(ledger: LedgerSummary) -> int:
     """Running slots whose worker is alive: ``claimable`` counts those whose lease has run out."""
     open_slots = ledger.counts.get(SlotState.OPEN, 0)
@@ -209,7 +216,9 @@ def _has_run(jobs: tuple[JobView, ...], ledger: LedgerSummary) -> bool:
 
 
 def _running_message(world: World, ledger: LedgerSummary, live: JobView | None) -> str:
-    if world.trouble is not None:
+    # Pods that wait for a free core are no trouble while others run: the next one that ends makes room.
+    ready = live.ready if live is not None else 0
+    if world.trouble is not None and not (ready and world.trouble.reason == UNSCHEDULABLE):
         return world.trouble.message
     closed = f"{ledger.done} of {ledger.campaign.trials} trials closed"
     if live is not None and live.queued and live.suspended:

@@ -23,11 +23,13 @@ from corebound.api.status import (
     kept_transitions,
 )
 from corebound.planning.cost import reserved_cost
+from corebound.planning.waves import makespan_seconds
 from corebound.planning.wording import count_text, money_text
 from corebound_operator.decide.world import Problem, SpecProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from corebound.api.plan import Plan
     from corebound.api.records import LedgerSummary
@@ -108,11 +110,15 @@ def _workers(world: World, plan: Plan | None, phase: Phase) -> WorkersStatus:
     return WorkersStatus(running=running, wanted=min(plan.workers, left))
 
 
-def _expected_end(world: World, plan: Plan | None, phase: Phase) -> Any:
+def _expected_end(world: World, plan: Plan | None, phase: Phase) -> datetime | None:
     """To the minute: a time that moves by seconds would be written all the time."""
-    if isinstance(world.ledger, Problem) or plan is None or phase is not Phase.RUNNING or not plan.seconds:
+    if isinstance(world.ledger, Problem) or plan is None or phase is not Phase.RUNNING or plan.trial_seconds is None:
         return None
-    expected = world.ledger.now + timedelta(seconds=plan.seconds)
+    left = world.ledger.campaign.trials - world.ledger.done
+    if not left:
+        return None
+    seconds = makespan_seconds(trials=left, workers=min(plan.workers, left), trial_seconds=plan.trial_seconds)
+    expected = world.ledger.now + timedelta(seconds=seconds)
     return expected - timedelta(seconds=expected.timestamp() % ROUNDED_TO_SECONDS)
 
 

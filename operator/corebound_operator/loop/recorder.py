@@ -56,7 +56,7 @@ class Recorder:
 
     def phase(self, campaign: Manifest, *, before: str | None, status: CampaignStatus) -> None:
         """The campaign has another phase, or cannot go on."""
-        if status.phase is not None and status.phase.value != before:
+        if status.phase is not None and status.phase.value not in (before, "Pending"):
             kind = "Warning" if status.phase.value == "Failed" else "Normal"
             self._record(campaign, status.phase.value, status.message or status.phase.value, kind=kind)
         for condition in status.conditions:

@@ -1,0 +1,139 @@
+"""The ledger of each namespace: made on first use, with the Secret through which its workers reach it.
+
+A namespace has a schema and a role of its own (or, with ``isolation: shared``, all have one schema). The Secret is written
+when it is missing, when its login no longer works, and when another campaign joins its owners; so an edited or deleted one
+heals by itself. What could go wrong: the database is away (:class:`StorageError`, a condition of the campaign), a login
+without the right to make roles (said with the remedy), two namespaces of the same name after each other (their UIDs differ,
+so do their schemas).
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.errors import StorageError
+from corebound.api.jobs import MANAGED_BY, MANAGER
+from corebound.cluster.resources import NAMESPACES, SECRETS
+from corebound.ledger.ledger import open_ledger
+from corebound.ledger.tenancy import accepts, operator_url, prepare_shared, prepare_tenant, set_password, worker_url
+from corebound_operator.build.job import owner
+from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
+
+if TYPE_CHECKING:
+    from corebound.cluster.client import Cluster
+    from corebound.ledger.ledger import Ledger
+    from corebound.ledger.tenancy import Tenant
+
+Manifest = dict[str, Any]
+
+CONNECTIONS: Final = 4
+"""For each namespace; the operator's workers share them."""
+
+
+class Databases:
+    """Ledgers by namespace."""
+
+    def __init__(self, cluster: Cluster, admin_url: str, *, isolation: str) -> None:
+        self._cluster, self._admin_url, self._isolation = cluster, admin_url, isolation
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._namespace_of: dict[str, str] = {}
+        """The UID of the namespace of each campaign (by UID): a campaign never moves."""
+        self._ledgers: dict[str, tuple[str, Ledger]] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._working: dict[str, str] = {}
+        """The version of each namespace's Secret that was seen to work."""
+
+    def ledger(self, namespace: str, *, campaign_uid: str) -> Ledger:
+        """The ledger of the namespace, its tables made when they are not there. Raises :class:`StorageError`."""
+        with self._locked(namespace):
+            uid = self._namespace_of.get(campaign_uid) or self._uid(namespace)
+            self._namespace_of[campaign_uid] = uid
+            known = self._ledgers.get(namespace)
+            if known is not None and known[0] == uid:
+                return known[1]
+            if known is not None:
+                known[1].close()
+            ledger = open_ledger(
+                self._prepare(namespace, uid), application="corebound-operator", connections=CONNECTIONS
+            )
+            self._ledgers[namespace] = (uid, ledger)
+            return ledger
+
+    def hand_out(self, namespace: str, *, campaign: str, uid: str) -> None:
+        """The Secret of the namespace is there, works, and goes when its last campaign goes."""
+        with self._locked(namespace):
+            found = self._cluster.get(SECRETS, DATABASE_SECRET, namespace=namespace)
+            owners = list(found["metadata"].get("ownerReferences", [])) if found is not None else []
+            change: Manifest = {}
+            if not any(each["uid"] == uid for each in owners):
+                change["metadata"] = {"ownerReferences": [*owners, owner(campaign, uid, controller=False)]}
+            if found is None or not self._works(namespace, found):
+                change["data"] = {DATABASE_KEY: base64.b64encode(self._new_login(namespace).encode()).decode()}
+            if found is None:
+                self._cluster.create(SECRETS, _secret(namespace, change))
+            elif change:
+                change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
+                self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+
+    def forget(self, namespace: str) -> None:
+        """The namespace's database could not be used: look anew next time."""
+        with self._lock:
+            known = self._ledgers.pop(namespace, None)
+            self._working.pop(namespace, None)
+        if known is not None:
+            known[1].close()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for _, ledger in self._ledgers.values():
+            ledger.close()
+
+    def _prepare(self, namespace: str, uid: str) -> str:
+        if self._isolation == "shared":
+            prepare_shared(self._admin_url)
+            return self._admin_url
+        self._tenants[namespace] = prepare_tenant(self._admin_url, namespace=namespace, namespace_uid=uid)
+        return operator_url(self._admin_url, self._tenants[namespace])
+
+    def _uid(self, namespace: str) -> str:
+        found = self._cluster.get(NAMESPACES, namespace)
+        if found is None:
+            raise StorageError(f"namespace {namespace} is gone")
+        return str(found["metadata"]["uid"])
+
+    def _works(self, namespace: str, secret: Manifest) -> bool:
+        """Whether its login works; asked once for each version of the Secret."""
+        version = secret["metadata"]["resourceVersion"]
+        if self._working.get(namespace) == version:
+            return True
+        try:
+            url = base64.b64decode(secret.get("data", {})[DATABASE_KEY]).decode()
+        except (KeyError, ValueError):
+            return False
+        if not accepts(url):
+            return False
+        self._working[namespace] = version
+        return True
+
+    def _new_login(self, namespace: str) -> str:
+        """The address with a password that nobody had before."""
+        if self._isolation == "shared":
+            return self._admin_url
+        password = secrets.token_urlsafe(32)
+        tenant = self._tenants[namespace]
+        set_password(self._admin_url, tenant, password)
+        return worker_url(self._admin_url, tenant, password)
+
+    def _locked(self, namespace: str) -> threading.Lock:
+        with self._lock:
+            return self._locks.setdefault(namespace, threading.Lock())
+
+
+def _secret(namespace: str, parts: Manifest) -> Manifest:
+    labels = {MANAGED_BY: MANAGER}
+    metadata = {**parts["metadata"], "name": DATABASE_SECRET, "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": parts["data"]}

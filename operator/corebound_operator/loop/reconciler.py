@@ -1,0 +1,270 @@
+"""``reconcile(key)``: read the world, decide, act, write the status once. Every turn does all of it, whatever woke it.
+
+What could go wrong: anything, at any line; each turn begins from what is there, names are deterministic, and an object that
+exists already counts as made. Storage that is away is a condition, not an error; an API server that is away makes the turn
+fail, and the queue tries it again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.contract import ExitCode
+from corebound.api.errors import (
+    CampaignConflictError,
+    PlanError,
+    SchemaMismatchError,
+    SpecError,
+    StorageError,
+    StorageUnreachableError,
+    WarmStartError,
+)
+from corebound.api.loading import campaign_from_mapping
+from corebound.api.status import CampaignStatus
+from corebound.cluster.resources import CAMPAIGNS, EVENTS, PODS
+from corebound.planning.planner import make_plan
+from corebound_operator.build.names import selector
+from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
+from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
+from corebound_operator.decide.report import report, slow_parts_only
+from corebound_operator.decide.world import (
+    BeginCampaign,
+    CreateJob,
+    DeleteCampaign,
+    DeleteJob,
+    FinishCampaign,
+    Problem,
+    RequestStop,
+    ResizeJob,
+    SpecProblem,
+    SuspendJob,
+    World,
+)
+from corebound_operator.loop.jobs import Jobs
+from corebound_operator.loop.records import ledger_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from corebound.api.jobs import JobView
+    from corebound.api.plan import Plan
+    from corebound.api.records import CampaignRecord, LedgerSummary
+    from corebound.api.spec import SearchCampaign
+    from corebound.cluster.client import Cluster
+    from corebound.ledger.ledger import Ledger
+    from corebound_operator.build.settings import Settings
+    from corebound_operator.decide.world import Action, Decision
+    from corebound_operator.loop.databases import Databases
+    from corebound_operator.loop.pools import Pools
+    from corebound_operator.loop.queue import Key
+    from corebound_operator.loop.recorder import Recorder
+
+Manifest = dict[str, Any]
+
+STATUS_SECONDS: Final = 2.0
+SLOW_STATUS_SECONDS: Final = 15.0
+LOGIN_SECONDS: Final = 30.0
+
+
+class Reconciler:
+    """Everything a turn needs; safe for several threads with different keys."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        databases: Databases,
+        pools: Pools,
+        recorder: Recorder,
+        settings: Settings,
+        observe: Callable[[Key, LedgerSummary | None], None],
+    ) -> None:
+        self._cluster, self._databases, self._pools = cluster, databases, pools
+        self._recorder, self._settings, self._observe = recorder, settings, observe
+        self._jobs = Jobs(cluster, settings)
+        self._lock = threading.Lock()
+        self._written: dict[str, float] = {}
+        """When the status of a campaign (by UID) was last written."""
+        self._handed_out: dict[str, float] = {}
+        """When the workers' login of a campaign (by UID) was last seen to be there."""
+
+    def reconcile(self, key: Key) -> float | None:
+        """One turn; returns after how many seconds the campaign should be looked at again at the latest."""
+        namespace, name = key
+        found = self._cluster.get(CAMPAIGNS, name, namespace=namespace)
+        if found is None or "deletionTimestamp" in found["metadata"]:
+            # Its Jobs and its share of the Secret go by their owner references; the ledger's data stays.
+            self._observe(key, None)
+            if found is not None:
+                self._forget(found["metadata"]["uid"])
+            return None
+        uid = found["metadata"]["uid"]
+        jobs = self._jobs.of(found)
+        campaign = _campaign(found)
+        ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid)
+        if isinstance(plan, SpecProblem) and isinstance(summary, Problem):
+            campaign = plan  # refused before it came into the ledger
+        world = World(
+            campaign=campaign,
+            ledger=summary,
+            plan=plan,
+            jobs=jobs,
+            trouble=None,
+            broken_contract=None,
+            failures_in_a_row=0,
+            now=datetime.now(UTC),
+        )
+        if not isinstance(summary, Problem):
+            self._observe(key, summary)
+        world = self._with_pods(world, namespace=namespace, uid=uid)
+        decision = decide(world, poll_seconds=self._settings.poll_seconds)
+        for action in decision.actions:
+            self._act(action, world, found, ledger)
+        return self._write_status(found, world, decision)
+
+    def _ledger(
+        self, campaign: SearchCampaign | SpecProblem, jobs: tuple[JobView, ...], *, namespace: str, uid: str
+    ) -> tuple[Ledger | None, LedgerSummary | Problem, Plan | Problem | None]:
+        """The namespace's ledger, the campaign in it, and the plan for what is left of it."""
+        if isinstance(campaign, SpecProblem):
+            return None, Problem(reason="NotAsked", message=""), None
+        try:
+            ledger = self._databases.ledger(namespace, campaign_uid=uid)
+            record = ledger_record(ledger, campaign, uid=uid, heartbeat_seconds=self._settings.heartbeat_seconds)
+            summary = ledger.summaries.of(record, maximize=record.maximize)
+            if self._login_is_due(record, jobs, uid=uid):
+                self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid)
+        except (CampaignConflictError, WarmStartError) as error:
+            return None, Problem(reason="NotAsked", message=""), SpecProblem(reason="SpecRefused", message=str(error))
+        except StorageError as error:
+            self._databases.forget(namespace)
+            return None, Problem(reason=_storage_reason(error), message=str(error)), None
+        try:
+            # For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave
+            # by themselves and must not be taken away before.
+            known = replace(summary.experience, closed=0)
+            return ledger, summary, make_plan(campaign, self._pools.of(campaign.spec), experience=known)
+        except PlanError as error:
+            return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
+
+    def _login_is_due(self, record: CampaignRecord, jobs: tuple[JobView, ...], *, uid: str) -> bool:
+        """At each turn while no worker runs, now and then while they do, never again at the end."""
+        if record.phase.is_final and not any(job.is_live for job in jobs):
+            return False
+        now = time.monotonic()
+        with self._lock:
+            due = now - self._handed_out.get(uid, float("-inf")) > LOGIN_SECONDS
+            if due or not any(job.ready for job in jobs):
+                self._handed_out[uid] = now
+                return True
+        return False
+
+    def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
+        """Pods and events are listed only where something is missing or broken: they are many."""
+        summary = world.ledger
+        if isinstance(summary, Problem) or isinstance(world.plan, Problem) or world.plan is None:
+            return world
+        latest = max(world.jobs, key=lambda job: job.round, default=None)
+        if latest is None or summary.campaign.phase.is_final:
+            return world
+        broken = latest.outcome == "Failed" and latest.reason == "PodFailurePolicy"
+        lacking = latest.is_live and not latest.suspended and latest.ready < latest.active + bool(latest.failed_pods)
+        empty = latest.is_live and not latest.suspended and not latest.active
+        failing = latest.failed_pods >= MOST_FAILURES_IN_A_ROW
+        if not (broken or lacking or empty or failing):
+            return world
+        pods = self._cluster.list(PODS, namespace=namespace, labels=selector(uid))
+        events = self._events(latest, namespace=namespace) if empty or lacking else []
+        return replace(
+            world,
+            trouble=pod_trouble(pods, events, now=world.now),
+            broken_contract=self._why_broken(pods, latest) if broken else None,
+            failures_in_a_row=failures_since(pods, summary.last_close_at),
+        )
+
+    def _events(self, job: JobView, *, namespace: str) -> list[Manifest]:
+        return self._cluster.list(EVENTS, namespace=namespace, fields=f"regarding.uid={job.uid}")
+
+    def _why_broken(self, pods: list[Manifest], job: JobView) -> str:
+        return broken_contract(pods, ExitCode.CONTRACT_BROKEN.value) or job.message
+
+    def _act(self, action: Action, world: World, found: Manifest, ledger: Ledger | None) -> None:
+        namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
+        campaign, summary = world.campaign, world.ledger
+        if isinstance(campaign, Problem) or isinstance(summary, Problem) or ledger is None:
+            return
+        campaign_id = summary.campaign.campaign_id
+        match action:
+            case CreateJob():
+                if world.plan is not None and not isinstance(world.plan, Problem):
+                    self._jobs.create(action, found=found, campaign=campaign, plan=world.plan)
+            case ResizeJob() | SuspendJob() | DeleteJob():
+                self._jobs.change(action, namespace=namespace)
+            case BeginCampaign(plan=plan):
+                cores = plan.pool.cores * plan.pool.nodes
+                ledger.campaigns.begin(campaign_id, threads=plan.threads, workers=plan.workers, cores=cores)
+            case RequestStop(reason=reason):
+                ledger.campaigns.request_stop(campaign_id, reason)
+            case FinishCampaign(phase=phase, reason=reason, message=message):
+                ledger.campaigns.finish(campaign_id, phase, reason=reason, message=message)
+            case DeleteCampaign():
+                self._cluster.delete(CAMPAIGNS, found["metadata"]["name"], namespace=namespace, uid=uid)
+        self._recorder.acted(found, action)
+
+    def _write_status(self, found: Manifest, world: World, decision: Decision) -> float | None:
+        """Write what has changed, guarded and not too often; returns when to come again."""
+        metadata, uid = found["metadata"], found["metadata"]["uid"]
+        before = found.get("status") or {}
+        status = report(world, decision, before=CampaignStatus.read(before), generation=metadata.get("generation", 0))
+        after = status.to_mapping()
+        again = decision.again_in
+        if after == before:
+            return again
+        wait = SLOW_STATUS_SECONDS if slow_parts_only(before, after) else STATUS_SECONDS
+        with self._lock:
+            since = time.monotonic() - self._written.get(uid, float("-inf"))
+        phase_changed = before.get("phase") != after.get("phase")
+        if since < wait and not phase_changed:
+            return min(again if again is not None else wait, wait - since)
+        gone = {name: None for name in before if name not in after}
+        guard = {"resourceVersion": metadata["resourceVersion"]}
+        change = {"metadata": guard, "status": {**gone, **_replaced(before, after)}}
+        self._cluster.patch(CAMPAIGNS, metadata["name"], change, namespace=metadata["namespace"], subresource="status")
+        with self._lock:
+            self._written[uid] = time.monotonic()
+        self._recorder.phase(found, before=before.get("phase"), status=status)
+        return again
+
+    def _forget(self, uid: str) -> None:
+        with self._lock:
+            self._written.pop(uid, None)
+            self._handed_out.pop(uid, None)
+
+
+def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:
+    try:
+        return campaign_from_mapping(found)
+    except SpecError as error:
+        return SpecProblem(reason="InvalidSpec", message=str(error))
+
+
+def _storage_reason(error: StorageError) -> str:
+    if isinstance(error, StorageUnreachableError):
+        return "DatabaseUnreachable"
+    return "SchemaMismatch" if isinstance(error, SchemaMismatchError) else "DatabaseRefused"
+
+
+def _replaced(before: Manifest, after: Manifest) -> Manifest:
+    """A merge patch keeps names of mappings that it does not mention: those that went are set to null."""
+    change: Manifest = {}
+    for name, part in after.items():
+        was = before.get(name)
+        if isinstance(part, dict) and isinstance(was, dict):
+            change[name] = {**{each: None for each in was if each not in part}, **_replaced(was, part)}
+        else:
+            change[name] = part
+    return change

@@ -1,0 +1,127 @@
+"""``corebound-operator``: everything put together, until SIGTERM.
+
+What could go wrong before anything runs: no cluster, no database address, settings with a misspelt name, a CRD that is not
+installed or of another version; each is said in one line, with exit status 2 (or 75 when waiting may help).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from corebound.cluster.client import Cluster
+    from corebound_operator.build.settings import Settings
+    from corebound_operator.loop.queue import Key
+
+logger = logging.getLogger(__name__)
+
+PROBE_PORT: Final = 8080
+METRICS_PORT: Final = 8081
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  KUBECONFIG=~/.kube/config COREBOUND_DATABASE_URL=postgresql://... corebound-operator --config operator.yaml\n"
+    "\b\nExit status:\n  0  asked to stop\n  2  wrong settings, or a CRD of another version\n"
+    " 75  no cluster that answers"
+)
+@click.option("--config", type=click.Path(path_type=Path), help="The operator's settings as YAML.")
+@click.option("--context", help="Context of the kubeconfig; default: the pod's service account, else the current one.")
+@click.option("--probe-port", default=PROBE_PORT, show_default=True, help="Port of /healthz.")
+@click.option("--metrics-port", default=METRICS_PORT, show_default=True, help="Port of /metrics.")
+def command(*, config: Path | None, context: str | None, probe_port: int, metrics_port: int) -> None:
+    """Watch SearchCampaigns and run them on this cluster.
+
+    The database's address comes from COREBOUND_DATABASE_URL, where no process list shows its password.
+    """
+    from corebound.api.errors import UsageError
+    from corebound.cluster.client import connect
+    from corebound_operator.build.settings import load_settings
+    from corebound_operator.wiring.logs import configure_logs
+
+    settings = load_settings(config)
+    configure_logs(settings.log_format)
+    database = os.environ.get("COREBOUND_DATABASE_URL")
+    if not database:
+        raise UsageError("COREBOUND_DATABASE_URL is not set; expected postgresql://user:password@host:port/database")
+    run(connect(context=context), settings, database=database, probe_port=probe_port, metrics_port=metrics_port)
+
+
+def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int, metrics_port: int) -> None:
+    """Until SIGTERM or Ctrl-C."""
+    import kopf
+
+    from corebound_operator.loop.databases import Databases
+    from corebound_operator.loop.loop import Loop
+    from corebound_operator.loop.pools import Pools
+    from corebound_operator.loop.queue import WorkQueue
+    from corebound_operator.loop.reconciler import Reconciler
+    from corebound_operator.loop.recorder import Recorder
+    from corebound_operator.wiring.handlers import registry
+    from corebound_operator.wiring.handlers import settings as kopf_settings
+    from corebound_operator.wiring.metrics import Metrics
+
+    queue = WorkQueue()
+    metrics = Metrics(queue)
+    databases = Databases(cluster, database, isolation=settings.isolation)
+    reconciler = Reconciler(
+        cluster=cluster,
+        databases=databases,
+        pools=Pools(cluster, settings),
+        recorder=Recorder(cluster, instance=socket.gethostname()),
+        settings=settings,
+        observe=metrics.saw,
+    )
+
+    def reconcile(key: Key) -> float | None:
+        return reconciler.reconcile(key)
+
+    loop = Loop(
+        queue=queue,
+        reconcile=reconcile,
+        cluster=cluster,
+        namespaces=settings.namespaces,
+        resync_seconds=settings.resync_seconds,
+        observe=metrics.turn,
+    )
+    metrics.serve(metrics_port)
+    loop.start()
+    logger.info("the operator runs")
+    try:
+        asyncio.run(
+            kopf.operator(
+                registry=registry(queue=queue, loop=loop, cluster=cluster),
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz",
+            )
+        )
+    finally:
+        loop.stop()
+        databases.close()
+
+
+def main() -> None:
+    """The console script: errors of ours as one line, without a stack."""
+    from corebound.api.errors import CoreboundError
+
+    try:
+        command(standalone_mode=False)
+    except CoreboundError as error:
+        sys.stderr.write(f"corebound-operator: {error}\n")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)

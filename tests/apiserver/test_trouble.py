@@ -1,0 +1,226 @@
+"""What goes wrong on a cluster, and what its user reads then: never "stuck without a reason"."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from corebound.cluster.resources import CAMPAIGNS, JOBS, PODS, SECRETS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Campaigns
+
+
+def waiting(flag: Path, **more: Any) -> dict[str, Any]:
+    """A trial that lasts until the file is there."""
+    return {"entrypoint": "objectives.py:until", "arguments": {"flag": str(flag)}, **more}
+
+
+def test_nothing_schedulable_is_said_in_the_schedulers_words(campaigns: Campaigns) -> None:
+    trial = {"entrypoint": "objectives.py:quick", "template": {"nodeSelector": {"pool": "none"}}}
+    pool = {"cpu": "4", "maxNodes": 2}
+    campaigns.apply("nowhere", trial=trial, pool=pool)
+    campaigns.wait(
+        "nowhere", lambda _: campaigns.condition("nowhere", "Running")["reason"] == "Unschedulable", "it said"
+    )
+    running = campaigns.condition("nowhere", "Running")
+    assert running["status"] == "False"
+    assert "node affinity/selector" in running["message"]
+    assert "node affinity/selector" in campaigns.status("nowhere")["message"]
+
+
+def test_a_quota_that_is_exceeded_is_said(campaigns: Campaigns) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small"},
+        "spec": {"hard": {"limits.cpu": "1"}},
+    }
+    campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(quota))
+    campaigns.apply("large", threads=2, parallelism=1)
+    campaigns.wait("large", lambda _: campaigns.condition("large", "Running")["reason"] == "QuotaExceeded", "it said")
+    assert "exceeded quota: small" in campaigns.condition("large", "Running")["message"]
+
+
+def test_a_pod_that_pod_security_rejects_is_said(campaigns: Campaigns) -> None:
+    trial = {
+        "entrypoint": "objectives.py:quick",
+        "template": {"securityContext": {"runAsNonRoot": False, "runAsUser": 0}},
+    }
+    campaigns.apply("rooted", trial=trial)
+    campaigns.wait("rooted", lambda _: campaigns.condition("rooted", "Running")["reason"] == "PodRejected", "it said")
+    assert "violates PodSecurity" in campaigns.condition("rooted", "Running")["message"]
+
+
+def test_an_image_that_is_missing_is_said(campaigns: Campaigns) -> None:
+    campaigns.apply("typo", trial={"entrypoint": "objectives.py:quick", "image": "trail:test"})
+    campaigns.wait("typo", lambda _: campaigns.condition("typo", "Running")["reason"] == "ErrImagePull", "it said")
+    assert "trail:test" in campaigns.condition("typo", "Running")["message"]
+
+
+def test_a_secret_with_a_wrong_login_heals(campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("spoilt", trials=2, trial=waiting(flag), suspend=True)
+    campaigns.phase("spoilt", "Suspended")
+    campaigns.until(lambda: campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace), "it")
+    wrong = base64.b64encode(b"postgresql://nobody:wrong@127.0.0.1:1/none").decode()
+    change = {"data": {"url": wrong}}
+    campaigns.cluster.patch(SECRETS, "corebound-database", change, namespace=campaigns.namespace)
+    campaigns.patch("spoilt", suspend=False)
+    flag.touch()
+    assert campaigns.phase("spoilt", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
+def test_a_secret_deleted_while_it_runs_comes_back(campaigns: Campaigns) -> None:
+    campaigns.apply("robbed", trials=2, suspend=True)
+    campaigns.phase("robbed", "Suspended")
+    campaigns.cluster.delete(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    campaigns.patch("robbed", suspend=False)
+    assert campaigns.phase("robbed", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
+def test_a_killed_operator_goes_on_where_the_world_is(campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("orphan", trials=4, parallelism=2, trial=waiting(flag))
+    campaigns.wait("orphan", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    pods = {pod["metadata"]["uid"] for pod in campaigns.pods("orphan")}
+    campaigns.operator.kill()
+    flag.touch()
+    time.sleep(2)
+    campaigns.operator.start()
+    status = campaigns.phase("orphan", "Succeeded", "Failed")
+    assert status["trials"]["succeeded"] == 4
+    assert {pod["metadata"]["uid"] for pod in campaigns.pods("orphan")} <= pods
+
+
+def test_labels_and_owner_taken_from_a_job_come_back(campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("edited", trials=4, parallelism=2, trial=waiting(flag))
+    campaigns.wait("edited", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    uid = campaigns.jobs("edited")[0]["metadata"]["uid"]
+    bare = {"metadata": {"labels": None, "ownerReferences": None}}
+    campaigns.cluster.patch(JOBS, "edited-r1", bare, namespace=campaigns.namespace)
+    campaigns.until(lambda: campaigns.jobs("edited"), "the labels to come back")
+    campaigns.cluster.patch(JOBS, "edited-r1", {"metadata": {"ownerReferences": None}}, namespace=campaigns.namespace)
+    campaigns.until(lambda: campaigns.jobs("edited")[0]["metadata"].get("ownerReferences"), "the owner to come back")
+    assert campaigns.jobs("edited")[0]["metadata"]["uid"] == uid
+    flag.touch()
+    assert campaigns.phase("edited", "Succeeded", "Failed")["trials"]["succeeded"] == 4
+
+
+def test_somebody_elses_job_of_our_name_is_not_touched(campaigns: Campaigns) -> None:
+    theirs = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "taken-r1"},
+        "spec": {
+            "suspend": True,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "other", "image": "other"}]}},
+        },
+    }
+    campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(theirs))
+    before = campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace)
+    campaigns.apply("taken", trials=1)
+    time.sleep(4)
+    assert campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace) == before
+    campaigns.plane.kubectl("delete", "job", "taken-r1", "-n", campaigns.namespace)
+    campaigns.phase("taken", "Succeeded")
+
+
+def test_a_queue_admits_preempts_and_admits_again(campaigns: Campaigns) -> None:
+    """A stand-in for Kueue: it alone writes ``suspend`` of a Job with the queue's label."""
+    trial = {"entrypoint": "objectives.py:steps", "arguments": {"seconds": 5}}
+    labels = {"kueue.x-k8s.io/queue-name": "team"}
+    campaigns.apply("queued", trials=2, parallelism=2, trial=trial, labels=labels)
+    campaigns.until(lambda: campaigns.jobs("queued"), "a Job")
+    [job] = campaigns.jobs("queued")
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
+    assert job["spec"]["suspend"] is True
+
+    def admit(yes: bool) -> None:
+        campaigns.cluster.patch(JOBS, "queued-r1", {"spec": {"suspend": not yes}}, namespace=campaigns.namespace)
+
+    admit(True)
+    campaigns.wait("queued", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    admit(False)
+    campaigns.until(lambda: not campaigns.pods("queued"), "its pods to go")
+    time.sleep(2)
+    assert campaigns.jobs("queued")[0]["spec"]["suspend"] is True
+    assert "queue" in campaigns.status("queued")["message"]
+    admit(True)
+    assert campaigns.phase("queued", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
+def test_suspending_a_queued_campaign_deletes_its_job(campaigns: Campaigns) -> None:
+    campaigns.apply("queued", trials=2, labels={"kueue.x-k8s.io/queue-name": "team"})
+    campaigns.until(lambda: campaigns.jobs("queued"), "a Job")
+    campaigns.patch("queued", suspend=True)
+    campaigns.until(lambda: not campaigns.jobs("queued"), "the Job to go")
+    campaigns.phase("queued", "Suspended")
+
+
+def test_finished_campaigns_are_left_alone(campaigns: Campaigns) -> None:
+    """No write at all: their version stays as it is."""
+    campaigns.apply("done", trials=1)
+    campaigns.phase("done", "Succeeded")
+    campaigns.until(
+        lambda: not any(pod["status"]["phase"] == "Running" for pod in campaigns.pods("done")), "it to rest"
+    )
+    time.sleep(3)
+    before = campaigns.get("done")["metadata"]["resourceVersion"]
+    time.sleep(4)
+    assert campaigns.get("done")["metadata"]["resourceVersion"] == before
+
+
+def test_nothing_of_kopfs_is_written_to_our_objects(campaigns: Campaigns) -> None:
+    campaigns.apply("clean", trials=1)
+    campaigns.phase("clean", "Succeeded")
+    for found in (campaigns.get("clean"), *campaigns.jobs("clean")):
+        assert "kopf" not in json.dumps(found)
+        assert not found["metadata"].get("finalizers") or found["kind"] == "Job"
+
+
+def test_events_are_few(campaigns: Campaigns) -> None:
+    campaigns.apply("quiet", trials=4, parallelism=2)
+    campaigns.phase("quiet", "Succeeded")
+    uid = campaigns.get("quiet")["metadata"]["uid"]
+    listed = json.loads(campaigns.plane.kubectl("get", "events", "-n", campaigns.namespace, "-o", "json"))["items"]
+    ours = [event for event in listed if event["involvedObject"].get("uid") == uid]
+    reasons = [event["reason"] for event in ours]
+    assert len(reasons) == len(set(reasons)) <= 4
+    assert {"JobCreated", "Succeeded"} <= set(reasons)
+
+
+def test_metrics_probe_and_logs(campaigns: Campaigns) -> None:
+    campaigns.apply("seen", trials=1)
+    campaigns.phase("seen", "Succeeded")
+    assert campaigns.operator.probe() == 200
+    metrics = campaigns.operator.metrics()
+    assert 'corebound_reconcile_total{result="succeeded"}' in metrics
+    assert 'corebound_campaigns{phase="Succeeded"}' in metrics
+    assert "corebound_queue_depth" in metrics
+    for line in campaigns.operator.log.splitlines():
+        assert {"time", "level", "message"} <= set(json.loads(line))
+    secret = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    assert secret is not None
+    assert base64.b64decode(secret["data"]["url"]).decode() not in campaigns.operator.log
+
+
+def test_a_spec_edited_behind_the_servers_back_does_no_harm(campaigns: Campaigns, tmp_path: Path) -> None:
+    """An older CRD would let an immutable field through; the running Job is let alone and the edit is named."""
+    flag = tmp_path / "flag"
+    campaigns.apply("changed", trials=2, trial=waiting(flag))
+    campaigns.wait("changed", lambda status: status.get("trials", {}).get("running"), "a running trial")
+    pods = {pod["metadata"]["uid"] for pod in campaigns.pods("changed")}
+    try:
+        campaigns.cluster.patch(CAMPAIGNS, "changed", {"spec": {"threads": 2}}, namespace=campaigns.namespace)
+    except Exception as error:
+        assert "immutable" in str(error) or "cannot change" in str(error)  # the CRD itself refuses
+        return
+    campaigns.wait("changed", lambda _: campaigns.condition("changed", "Accepted")["status"] == "False", "a refusal")
+    assert "spec.threads (from auto to 2)" in campaigns.condition("changed", "Accepted")["message"]
+    assert {pod["metadata"]["uid"] for pod in campaigns.cluster.list(PODS, namespace=campaigns.namespace)} == pods

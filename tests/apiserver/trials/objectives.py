@@ -1,0 +1,81 @@
+"""Objectives as a user's image would hold them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corebound_trial.objectives.protocol import Stopped
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def quick(trial: optuna.Trial) -> float:
+    x = trial.suggest_float("x", -1, 1)
+    return x * x
+
+
+def steps(trial: optuna.Trial, context: Any, seconds: float = 10.0) -> float:
+    """Ten steps a second, a checkpoint at each; stops when it is asked to."""
+    x = trial.suggest_float("x", -1, 1)
+    state = context.load() or {"step": 0}
+    trial.set_user_attr("began_at", state["step"])
+    for step in range(state["step"], int(seconds * 10)):
+        if context.should_stop():
+            raise Stopped
+        trial.report(x * x + step, step)
+        time.sleep(0.1)
+        context.save({"step": step + 1}, step + 1)
+    return x * x
+
+
+def first_is_long(trial: optuna.Trial, context: Any, flag: str) -> float:
+    """Slot 0 waits for a file; the others end at once."""
+    while context.slot == 0 and not Path(flag).exists():
+        _rest(context)
+    return float(context.slot)
+
+
+def until(trial: optuna.Trial, context: Any, flag: str) -> float:
+    """Waits for a file."""
+    while not Path(flag).exists():
+        _rest(context)
+    return float(context.slot)
+
+
+def _rest(context: Any) -> None:
+    if context.should_stop():
+        raise Stopped
+    time.sleep(0.1)
+
+
+def raises(trial: optuna.Trial) -> float:
+    raise ValueError("no data for Zoë in /data")
+
+
+def dies(trial: optuna.Trial) -> float:
+    os.kill(os.getpid(), 9)
+    return 0.0
+
+
+def breaks_contract(trial: optuna.Trial) -> float:
+    """Three threads at work where one was promised."""
+    import threading
+    import zlib
+
+    data = os.urandom(2_000_000)
+    over = time.monotonic() + 60
+
+    def work() -> None:
+        while time.monotonic() < over:
+            zlib.compress(data)  # without the interpreter's lock
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 0.0
