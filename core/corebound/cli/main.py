@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "run": "Run a campaign on this machine.",
+    "search": "Search the settings of a neuro-evolution, from a preset.",
+    "presets": "List or print the presets.",
     "plan": "Show threads, workers, waves and cost, with reasons.",
     "watch": "Show how campaigns are doing.",
     "results": "Show a campaign's trials.",

@@ -110,7 +110,8 @@ def outcome_lines(result: dict[str, Any]) -> list[str]:
     lines = [f"{result['campaign']}: {result['phase']} - {result['message'] or 'finished'}", f"  slots       {counts}"]
     if result["best"]:
         params = ", ".join(f"{name}={_shown(value)}" for name, value in result["best"]["params"].items())
-        lines.append(f"  best        {_shown(result['best']['value'])} in slot {result['best']['slot']}: {params}")
+        found = f"{_shown(result['best']['value'])} in slot {result['best']['slot']}"
+        lines.append(f"  best        {found}: {params}" if params else f"  best        {found}")
     if result["front_size"] is not None:
         lines.append(f"  best        {result['front_size']} on front")
     lines.append(f"  plan        {result['workers']} workers x {result['threads']} threads")

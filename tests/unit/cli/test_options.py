@@ -38,7 +38,8 @@ def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_every_command_has_the_same_options_examples_and_exit_statuses(name: str) -> None:
     command: click.Command = getattr(importlib.import_module(f"corebound.cli.{name}"), name)
     help_text = CliRunner().invoke(command, ["--help"]).output
-    for word in ("--quiet", "--json", "--storage", "\n  Examples:\n", "\n  Exit status:\n", "130  "):
+    storage = () if name == "presets" else ("--storage",)  # presets come with the package
+    for word in ("--quiet", "--json", *storage, "\n  Examples:\n", "\n  Exit status:\n", "130  "):
         assert word in help_text, word
     assert f"    corebound {name} " in help_text or f"    corebound {name}\n" in help_text
     assert max(map(len, help_text.splitlines())) <= 100
@@ -61,7 +62,20 @@ def test_the_command_itself_is_explained() -> None:
         (["results", "none", "--csv"], "--csv and --json are two forms"),
         (["run"], "expected either -f FILE or an ENTRYPOINT"),
         (["run", "-f", "none.yaml"], "none.yaml: cannot be read"),
-        (["run", "-f", "none.yaml", "-n", "3"], "-n, --direction and -t go with an ENTRYPOINT"),
+        (["run", "-f", "none.yaml", "-n", "3"], "-n goes with an ENTRYPOINT; with -f write it in the file"),
+        (["run", "-f", "none.yaml", "-g", "3", "-s", "1"], "-g and -s go with -c PRESET"),
+        (["run", "-f", "none.yaml", "-c", "neat_baseline"], "expected either -f FILE or an ENTRYPOINT"),
+        (["run", "-c", "neet_baseline"], "did you mean 'neat_baseline'?"),
+        (["run", "-c", "neat_baseline", "-p", "0"], "spec.trial.workload.population: found 0, expected at least 1"),
+        (["run", "-c", "neat_baseline", "--fresh"], "--fresh does not go with -c"),
+        (["search", "a b<c>'", "-n", "1"], "metadata.name: found"),
+        (["search", "prod", "-m", "neet"], "found 'neet', expected pure or neat; did you mean 'neat'?"),
+        (["search", "prod", "--task", "dubble-pole"], "did you mean 'double-pole'?"),
+        (["search", "prod", "--preset", "prot"], "did you mean 'prod'?"),
+        (["search", "prod", "-g", "0"], "spec.trial.workload.generations: found 0, expected at least 1"),
+        (["search", "prod", "-p", "9000000"], "spec.trial.memory: the networks need about"),
+        (["search"], "Missing argument 'NAME'"),
+        (["presets", "defalt"], "did you mean 'default'?"),
         (["run", "train.py:objective", "-n", "0"], "spec.trials"),
         (["run", "train.py:objective", "--wrong"], "No such option '--wrong'"),
         (["plan"], "Missing option '-f'"),
@@ -98,7 +112,7 @@ def test_problems_of_a_file_are_listed_one_by_one(
 
 def test_a_heartbeat_that_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from corebound.api.errors import UsageError
-    from corebound.cli.run import _heartbeat_seconds
+    from corebound.cli.execution import _heartbeat_seconds
 
     monkeypatch.setenv("COREBOUND_HEARTBEAT_SECONDS", "2.5")
     assert _heartbeat_seconds() == 2.5

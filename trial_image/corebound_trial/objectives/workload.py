@@ -56,10 +56,11 @@ class WorkloadObjective:
             if context.should_stop():
                 context.save(evolution.state_dict(), evolution.generation)
                 raise Stopped
-            fitness = evolution.step()
+            evolution.step()
             context.progress(evolution.generation, evolution.order.generations)
             if evolution.generation % every == 0 and len(self._metrics) == 1:
-                trial.report(fitness, evolution.generation)
+                # In the metric's own direction: a pruner compares what it would be if the trial ended now.
+                trial.report(evolution.result()[self._metrics[0]], evolution.generation)
                 if trial.should_prune():
                     _keep(trial, evolution)
                     raise optuna.TrialPruned
