@@ -3,11 +3,12 @@ PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: help environment demo lint test bench-local system-packages cluster cluster-programs
+.PHONY: help environment demo lint crds test bench-local system-packages cluster cluster-programs
 .NOTPARALLEL:
 
 help:
 	@echo "make demo         run a real search on this machine (about 2 minutes after the first download)"
+	@echo "make crds         write crds/searchcampaigns.yaml anew, after a change of the models"
 	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
 	@echo "make cluster      a Kubernetes control plane on this machine, until Ctrl-C"
 	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
@@ -24,6 +25,9 @@ lint: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+crds: environment
+	$(BIN)/python crds/write.py
 
 system-packages:
 	@.ci/system-packages test

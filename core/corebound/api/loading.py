@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from corebound.api.errors import Problem, SpecError
 from corebound.api.model import (
@@ -22,6 +22,7 @@ from corebound.api.model import (
     Path,
     Unreadable,
     either,
+    models_in,
     nearest,
     nearest_name,
     shown,
@@ -79,7 +80,7 @@ def _campaign(document: Document, file: str) -> SearchCampaign:
     if not isinstance(value, dict):
         message = f"found {shown(value)}, expected a SearchCampaign: a mapping that begins with apiVersion and kind"
         raise SpecError([Problem(file=file, line=document.lines.get(()), message=message)])
-    campaign, findings = _validated(_without_what_servers_add(value))
+    campaign, findings = _validated(_without_nulls(SearchCampaign, _without_what_servers_add(value)))
     # What could not be read as a value is told already; that it is missing, too, need not be.
     told = {problem.field for problem in document.problems}
     problems = list(document.problems)
@@ -109,6 +110,32 @@ def _validated(value: dict[str, Any]) -> tuple[SearchCampaign | None, list[Findi
         findings = list(_findings(value, details))
         return None, [*findings, *_broken_rules(_sound_part(SearchCampaign, value, wrong, ()), ())]
     return campaign, _broken_rules(campaign, ())
+
+
+def _without_nulls(model: type[Model], value: dict[str, Any]) -> dict[str, Any]:
+    """Without what is null and may be left out, as ``kubectl apply`` sends it; in required fields null is told."""
+    kept: dict[str, Any] = {}
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for name, part in value.items():
+        field = fields.get(name)
+        if part is None and (field is None or not field.is_required()):
+            continue
+        models = models_in(field.annotation) if field is not None else []
+        if models and isinstance(part, dict):
+            kept[name] = _without_nulls(_model_of(models, part), part)
+        elif models and isinstance(part, list):
+            kept[name] = [
+                _without_nulls(_model_of(models, each), each) if isinstance(each, dict) else each for each in part
+            ]
+        else:
+            kept[name] = _without_free_nulls(part)
+    return kept
+
+
+def _without_free_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_free_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_free_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _findings(value: dict[str, Any], details: list[Any]) -> Iterator[Finding]:
@@ -147,7 +174,7 @@ def _sound_part(model: type[Model], value: dict[str, Any], wrong: set[Path], pat
 
 def _sound_value(annotation: Any, value: Any, wrong: set[Path], path: Path) -> Any:
     """The models in a field that holds models and something wrong; None where it holds others."""
-    models = _models_in(annotation)
+    models = models_in(annotation)
     if not models or not isinstance(value, dict | list):
         return None
     if isinstance(value, dict):
@@ -161,12 +188,6 @@ def _sound_value(annotation: Any, value: Any, wrong: set[Path], path: Path) -> A
 @cache
 def _field_type(model: type[Model], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(model.model_fields[name].rebuild_annotation())
-
-
-def _models_in(annotation: Any) -> list[type[Model]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation] if issubclass(annotation, Model) else []
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
 
 
 def _model_of(models: list[type[Model]], value: dict[str, Any]) -> type[Model]:
@@ -261,6 +282,8 @@ _BOUNDS: Final = {
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "less_than": "less than {lt}",
+    "too_long": "at most {max_length} entries",
+    "string_too_long": "at most {max_length} characters",
 }
 _EXPECTED: Final = {
     "int_type": "a whole number",
@@ -282,7 +305,7 @@ def _names_at(value: dict[str, Any], path: Path) -> list[str]:
         part = part[step]
         if isinstance(step, str):
             fields = [field for name, field in models[0].model_fields.items() if (field.alias or name) == step]
-            models = _models_in(fields[0].annotation)
+            models = models_in(fields[0].annotation)
         if isinstance(part, dict):
             models = [_model_of(models, part)]
     return sorted(field.alias or name for name, field in models[0].model_fields.items())

@@ -47,6 +47,13 @@ class Model(BaseModel):
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
+def models_in(annotation: Any) -> list[type[Model]]:
+    """The models that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation] if issubclass(annotation, Model) else []
+    return [model for part in getattr(annotation, "__args__", ()) for model in models_in(part)]
+
+
 class Unreadable(Model):
     """Stands for a part of which nothing can be read; each rule that looks at it is left out."""
 

@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, overload
 from pydantic import Field, StrictBool, StrictInt
 
 from corebound.api.model import Model, shown, sound, unknown
-from corebound.api.values import Choice, Function, Name, Number, Options
+from corebound.api.structural import SCALAR, Structural
+from corebound.api.values import Choice, Function, Name, Number, Scalars, SearchOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corebound.api.model import Finding, Rule
 
-MOST_EXACT: Final = 2**53
+MOST_EXACT: Final = 2**53 - 1
 """Optuna keeps whole numbers as floats, which are exact up to here."""
+MOST_PARAMETERS: Final = 200
+MOST_CHOICES: Final = 1000
+MOST_ENQUEUED: Final = 10_000
 
 SAMPLER_OPTIONS: Final = {
     "tpe": (
@@ -89,7 +93,7 @@ class Sampler(Model):
         description="Seed from which each slot's own seed is derived, so that a campaign can be repeated. Default: another "
         "one for each study.",
     )
-    options: Options = Field(
+    options: SearchOptions = Field(
         {}, description="Keywords of the sampler's constructor in Optuna, for example {n_startup_trials: 20} for tpe."
     )
 
@@ -118,7 +122,7 @@ class Pruner(Model):
     name: Literal["none", "median", "percentile", "successive-halving", "hyperband"] = Field(
         "none", description="Which of Optuna's pruners ends hopeless trials early; none lets each trial end by itself."
     )
-    options: Options = Field(
+    options: SearchOptions = Field(
         {}, description="Keywords of the pruner's constructor in Optuna, for example {n_warmup_steps: 10} for median."
     )
 
@@ -190,8 +194,11 @@ class CategoricalParameter(Model):
     type: Literal["categorical"] = Field(
         description="Kind of parameter; categorical is one of the choices, without order."
     )
-    choices: list[Choice] = Field(
+    choices: Annotated[
+        list[Choice], Structural({"type": "array", "items": SCALAR, "x-kubernetes-list-type": "set"})
+    ] = Field(
         min_length=1,
+        max_length=MOST_CHOICES,
         description="The values to choose from: texts, numbers, true or false, for example [tanh, relu]; never null.",
     )
 
@@ -235,10 +242,12 @@ class Search(Model):
     )
     parameters: list[Parameter] = Field(
         [],
+        max_length=MOST_PARAMETERS,
         description="The declared parameters with their ranges; may be empty with an entrypoint, which then names its own.",
     )
-    enqueue: list[dict[str, Choice]] = Field(
+    enqueue: list[Scalars] = Field(
         [],
+        max_length=MOST_ENQUEUED,
         description="Points that are tried first, in this order, for example [{lr: 0.01}]; what a point leaves out is "
         "sampled.",
     )

@@ -22,7 +22,10 @@ from corebound.api.values import (
     Duration,
     Labels,
     Memory,
+    NamespaceName,
     Natural,
+    ObjectAnnotations,
+    ObjectLabels,
     Parallelism,
     Price,
     Threads,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 API_VERSION: Final = "corebound.dev/v1alpha1"
 MOST_TRIALS: Final = 1_000_000
+MOST_OBJECTIVES: Final = 20
 
 
 class Metadata(Model):
@@ -47,9 +51,11 @@ class Metadata(Model):
         description="Name of the campaign and of its study: at most 52 lower case letters, digits and dashes, beginning and "
         "ending with a letter or digit."
     )
-    namespace: StrictStr | None = Field(None, description="Namespace of the object; counts on a cluster only.")
-    labels: Labels = Field({}, description="Kubernetes labels of the object; on this machine they change nothing.")
-    annotations: Labels = Field(
+    namespace: NamespaceName | None = Field(None, description="Namespace of the object; counts on a cluster only.")
+    labels: ObjectLabels = Field(
+        {}, description="Kubernetes labels of the object; on this machine they change nothing."
+    )
+    annotations: ObjectAnnotations = Field(
         {}, description="Kubernetes annotations of the object; on this machine they change nothing."
     )
 
@@ -72,7 +78,7 @@ class PoolSpec(Model):
         None, description="Workers that one node accepts at most, for example 110; default: no such limit."
     )
     max_nodes: Count = Field(1, description="How many such nodes the campaign may use at once.")
-    vm_size: StrictStr | None = Field(
+    vm_size: Annotated[StrictStr, Field(max_length=200)] | None = Field(
         None, description="Name of the machine type, for example Standard_D128as_v7; shown, never looked up."
     )
     price_per_hour: Price | None = Field(
@@ -118,7 +124,7 @@ class Budget(Model):
         description='The most that the campaign may cost, as a text such as "20" or "7.50". Reaching it suspends the '
         "campaign; raising it lets the campaign go on.",
     )
-    currency: StrictStr = Field(
+    currency: Annotated[StrictStr, Field(max_length=20)] = Field(
         "USD", description="Currency of the amount and of the pool's price, for example USD or EUR."
     )
 
@@ -139,7 +145,7 @@ class CampaignSpec(Model):
         description="Trials that run at the same time. auto is as many as fit the pool, never more than the trials. Fewer "
         "let tpe, cmaes, gp and nsga2 learn more often.",
     )
-    objectives: Annotated[list[Objective], Field(min_length=1)] = Field(
+    objectives: Annotated[list[Objective], Field(min_length=1, max_length=MOST_OBJECTIVES)] = Field(
         description="The figures to optimise, one or several; with several, the Pareto front is shown instead of a best "
         "trial."
     )

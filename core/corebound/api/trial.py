@@ -12,14 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, StrictStr
 
 from corebound.api.model import Model, not_among, shown, sound, unknown
+from corebound.api.structural import Structural
 from corebound.api.template import PodTemplate
-from corebound.api.values import Choice, Count, Duration, Function, Memory, Options, TaskName, VariableName
-from corebound.api.workload import PARAMETERS
+from corebound.api.values import Choice, Count, Described, Duration, Function, Memory, Options, TaskName, VariableName
+from corebound.api.workload import ALL_PARAMETERS, PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corebound.api.model import Finding, Rule
+
+MOST_ARGUMENTS: Final = 1000
+MOST_CALLBACKS: Final = 100
+MOST_VARIABLES: Final = 200
+LONGEST_ARGUMENT: Final = 32_768
+"""Linux takes 128 KiB, and a character may have four bytes."""
+
+Argument = Annotated[StrictStr, Field(max_length=LONGEST_ARGUMENT)]
+
+Settings = Annotated[
+    dict[str, Choice],
+    Described("mapping of names to: text, number, true or false"),
+    Structural({"type": "object", "properties": {name: each.schema() for name, each in ALL_PARAMETERS.items()}}),
+]
 
 _PASSWORD: Final = re.compile(r"://[^/]*:[^/@]*@")
 KINDS: Final = ("workload", "entrypoint", "command")
@@ -42,7 +57,7 @@ class Workload(Model):
     seeds: Count = Field(
         1, description="Independent runs of each trial, evaluated in one batch; its values sum them up."
     )
-    settings: dict[str, Choice] = Field(
+    settings: Settings = Field(
         {},
         description="Values of workload parameters that are not searched, for example {hidden: 12, survival: 0.3}; the rest "
         "keeps its default.",
@@ -76,7 +91,7 @@ class EnvVar(Model):
     """One variable of the trial's environment."""
 
     name: VariableName = Field(description="Name of the environment variable, for example DATA_FOLDER.")
-    value: StrictStr = Field("", description="Value of the variable, always a text: put numbers in quotes.")
+    value: Argument = Field("", description="Value of the variable, always a text: put numbers in quotes.")
 
 
 class TrialSpec(Model):
@@ -90,7 +105,7 @@ class TrialSpec(Model):
         description="An ordinary Optuna objective in Python, package.module:function or file.py:function, searched from the "
         "file's folder. Instead of workload or command.",
     )
-    command: Annotated[list[StrictStr], Field(min_length=1)] | None = Field(
+    command: Annotated[list[Argument], Field(min_length=1, max_length=MOST_ARGUMENTS)] | None = Field(
         None,
         description="Any program with its arguments, run without a shell; {name} is replaced by that parameter, for example "
         '[python, train.py, --lr, "{lr}"]. Instead of workload or entrypoint.',
@@ -102,11 +117,13 @@ class TrialSpec(Model):
     )
     callbacks: list[Function] = Field(
         [],
+        max_length=MOST_CALLBACKS,
         description="Functions (package.module:function) with the signature of Optuna's callbacks, called after each closed "
         "trial by the worker that closed it.",
     )
     env: list[EnvVar] = Field(
         [],
+        max_length=MOST_VARIABLES,
         description="Environment variables of the trial, here and on a cluster. Those that contradict spec.threads or bind "
         "threads to cores are refused.",
     )
@@ -125,10 +142,10 @@ class TrialSpec(Model):
         description="Longest time that an attempt may show no report, step, output or CPU use, for example 30m; then it is "
         "ended and counts as lost. Default: no limit.",
     )
-    image: StrictStr | None = Field(
+    image: Annotated[StrictStr, Field(max_length=1000)] | None = Field(
         None, description="Container image of the trial; default: the chart's trial image. Counts on a cluster only."
     )
-    artifacts: StrictStr | None = Field(
+    artifacts: Annotated[StrictStr, Field(max_length=2000)] | None = Field(
         None,
         description="Where the files that a trial leaves in $COREBOUND_ARTIFACTS are kept: a mounted path or an fsspec URL "
         "such as abfs://models/run1. Default: they are not kept.",

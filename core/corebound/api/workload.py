@@ -6,7 +6,7 @@ Pure; the worker's ``neuroevolution`` reads its settings by these names, the cam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 BASE_BYTES: Final = 400 * 2**20
 """A worker with torch loaded, before its first network."""
@@ -44,6 +44,14 @@ class WorkloadParameter:
     high: float = 1.0
     choices: tuple[str, ...] = ()
     text: str
+
+    def schema(self) -> dict[str, Any]:
+        """As an API server checks it."""
+        described = {"description": f"{self.text[:1].upper()}{self.text[1:]}."}
+        if self.kind == "choice":
+            return described | {"type": "string", "enum": list(self.choices)}
+        kind, limit = ("integer", int) if self.kind == "int" else ("number", float)
+        return described | {"type": kind, "minimum": limit(self.low), "maximum": limit(self.high)}
 
 
 def _chance(default: float, text: str) -> WorkloadParameter:
@@ -102,7 +110,8 @@ _NEAT: Final = {
     "hidden": WorkloadParameter(kind="int", default=8, low=1, high=64, text="hidden nodes at most"),
 }
 PARAMETERS: Final = {"pure": _PURE, "neat": _NEAT}
-"""Of each mode, by name."""
+"""Of each mode, by name; a name that several modes have has the same range in each."""
+ALL_PARAMETERS: Final = {name: each for known in PARAMETERS.values() for name, each in known.items()}
 MODES: Final = tuple(PARAMETERS)
 
 

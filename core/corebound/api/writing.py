@@ -6,7 +6,7 @@ here a text is written without quotes only where it is read as a text.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -35,4 +35,9 @@ _Dumper.add_representer(str, _text)
 
 def campaign_yaml(campaign: SearchCampaign) -> str:
     """The campaign's file, without what is left at its default."""
-    return yaml.dump(campaign.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml_text(campaign.to_mapping())
+
+
+def yaml_text(value: dict[str, Any]) -> str:
+    """Any JSON value that kubectl shall read back as it is."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

@@ -40,7 +40,11 @@ BAD: Final = [
         ["warmStart.studdy: is no field; did you mean 'study'?"],
     ),
     (TAIL, "env: [{nmae: A, value: b}]", ["spec.trial.env[0].nmae: is no field; did you mean 'name'?"]),
-    (TAIL, "template: {tolerations: [{efect: x}]}", ["template.tolerations[0].efect: is no field of a toleration"]),
+    (
+        TAIL,
+        "template: {tolerations: [{efect: x}]}",
+        ["template.tolerations[0].efect: is no field; did you mean 'effect'?"],
+    ),
     # wrong kinds of value
     ("trials: 10", "trials: [1]", ["spec.trials: found a list, expected a whole number"]),
     ("trials: 10", 'trials: "10"', ["spec.trials: found '10', expected a whole number (without quotes)"]),
@@ -85,11 +89,6 @@ BAD: Final = [
     ("trials: 10", "trials:", ["5: spec.trials: found null (written nothing), expected a whole number"]),
     ("{name: good}", "", ["3: metadata: found null (written nothing), expected a mapping"]),
     (LAYERS, "type: categorical, choices: [a, ~]", ["choices[1]: found null (written ~), expected a text, a number"]),
-    (
-        PARAMETERS,
-        "    enqueue: [{lr: null}]\n    parameters:",
-        ["enqueue[0].lr: found null, expected a text, a number"],
-    ),
     # the search
     ("name: layers", "name: lr", ["13: spec.search.parameters[1].name: found parameter 'lr' more than once"]),
     ("name: layers", "name: y", ["parameters[1].name: found true (written y), expected a name (put it in quotes)"]),
@@ -253,6 +252,18 @@ def test_what_kubectl_prints_loads_again() -> None:
     stored = "{name: good, uid: 1-2, resourceVersion: '5', generation: 2, creationTimestamp: 2026-11-24T10:00:00Z}"
     text = GOOD.replace("{name: good}", stored) + "status: {phase: Running}\n"
     assert load_campaign_text(text, file="c.yaml").metadata.name == "good"
+
+
+def test_null_is_as_if_the_field_were_not_there() -> None:
+    """So kubectl apply sends it, whatever holds it; in a list and in a required field it is refused (above)."""
+    nulls = GOOD.replace("threads: auto", "threads: ~\n  failurePolicy: {maxFailedTrials: null}\n  pool:").replace(
+        KIND, "entrypoint: a:b\n    arguments: {x: ~, w: [{v: ~, u: 1}]}"
+    )
+    nulls = nulls.replace(PARAMETERS, "    enqueue: [{lr: ~, layers: 2}]\n    parameters:")
+    loaded = load_campaign_text(nulls, file="c.yaml").spec
+    assert (loaded.threads, loaded.failure_policy.max_failed_trials, loaded.pool) == ("auto", None, None)
+    assert loaded.search.enqueue == [{"layers": 2}]
+    assert loaded.trial.arguments == {"w": [{"u": 1}]}
 
 
 def test_a_grid_holds_its_trials_and_the_enqueued_points() -> None:

@@ -24,6 +24,7 @@ awkward = st.sampled_from(
 names = st.text(st.characters(categories=("Ll", "Lu", "Nd")), min_size=1, max_size=8) | st.sampled_from(
     ["y", "on", "a_b", "1"]
 )
+label_names = st.sampled_from(["a", "Team_1", "b.c-d/e", "y", "1e5"])
 whole = st.integers(-(2**53), 2**53)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
@@ -57,14 +58,17 @@ def campaigns(draw: st.DrawFn) -> dict[str, Any]:
     trial = {
         "command": ["run", *draw(st.lists(text | awkward, max_size=3))],
         "memory": draw(st.sampled_from(["512Mi", "1G", "1.5Gi", 2**30])),
-        "timeout": draw(st.sampled_from(["90s", "1h30m", 5, 0.25, None])),
+        "timeout": draw(st.sampled_from(["90s", "1h30m", 5, "0.25s", None])),
         "env": [{"name": "A", "value": draw(text | awkward)}],
-        "template": {"labels": draw(st.dictionaries(names, text | awkward, max_size=2))},
+        "template": {
+            "labels": draw(st.dictionaries(label_names, st.sampled_from(["", "x-1", "1e5", "y"]), max_size=2)),
+            "annotations": draw(st.dictionaries(label_names, text | awkward, max_size=2)),
+        },
     }
     if draw(st.booleans()):
         trial |= {"entrypoint": "a.b:c", "arguments": draw(st.dictionaries(text | awkward, sound_values, max_size=3))}
         del trial["command"]
-    return {
+    campaign = {
         "apiVersion": "corebound.dev/v1alpha1",
         "kind": "SearchCampaign",
         "metadata": {"name": draw(st.sampled_from(["a", "a-1", "1e5", "y", "1"])), "annotations": {"note": draw(text)}},
@@ -92,6 +96,19 @@ def campaigns(draw: st.DrawFn) -> dict[str, Any]:
             "budget": draw(st.none() | st.just({"amount": "20", "currency": "EUR"})),
             "suspend": draw(st.booleans()),
         },
+    }
+    # What is null here is left out; only arguments may hold a null.
+    campaign["spec"] = {name: without_nulls(part) for name, part in campaign["spec"].items() if part is not None}
+    return campaign
+
+
+def without_nulls(part: Any) -> Any:
+    if isinstance(part, list):
+        return [without_nulls(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: each if name == "arguments" else without_nulls(each) for name, each in part.items() if each is not None
     }
 
 
@@ -243,13 +260,13 @@ OTHER: Final[dict[str, Any]] = {
     "objectives": [{"metric": "solved_at", "direction": "maximize", "target": 0.9}],
     "search": {},
     "trial": {"workload": {"task": "cartpole"}},
-    "pool": None,
+    "pool": {},
     "checkpoint": {"every": "20s"},
     "failurePolicy": {"retries": 5},
     "trials": 8,
     "parallelism": "auto",
     "suspend": True,
-    "activeDeadlineSeconds": None,
+    "activeDeadlineSeconds": 5,
     "budget": {"amount": 30},
     "ttlSecondsAfterFinished": 0,
 }
@@ -287,7 +304,7 @@ LEAVES: Final = [
     (("trial", "workload", "seeds"), 3, "spec.trial.workload.seeds (from 2 to 3)"),
     (("trial", "env", 0, "value"), "1", "spec.trial.env[0].value (from b to 1)"),
     (("trial", "memory"), "2Gi", f"spec.trial.memory (from {2**30} to {2**31})"),
-    (("trial", "timeout"), None, "spec.trial.timeout (from 7200.0 to null)"),
+    (("trial", "timeout"), "1ms", "spec.trial.timeout (from 7200.0 to 0.001)"),
     (
         ("trial", "template", "volumeMounts", 0, "mountPath"),
         "/b",

@@ -63,7 +63,7 @@ def test_each_field_says_where_it_counts() -> None:
         ({"tolerations": ["spot"]}, "spec.trial.template.tolerations[0]: found 'spot', expected a mapping"),
         (
             {"tolerations": [{"efect": "NoSchedule"}]},
-            "spec.trial.template.tolerations[0].efect: is no field of a toleration; did you mean 'effect'?",
+            "spec.trial.template.tolerations[0].efect: is no field; did you mean 'effect'?",
         ),
         ({"tolerations": [{"effect": "NoShedule"}]}, "did you mean 'NoSchedule'?"),
         ({"affinity": {"nodeAfinity": {}}}, "did you mean 'nodeAffinity'?"),
