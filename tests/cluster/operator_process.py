@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,8 +29,17 @@ STOP_SECONDS: Final = 30.0
 class OperatorProcess:
     """``restart`` and ``kill`` are for tests of what an operator's absence does."""
 
-    def __init__(self, plane: ControlPlane, *, database: str, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        *,
+        database: str,
+        folder: Path,
+        settings: dict[str, Any],
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._plane, self._namespaces = plane, namespaces
         self._folder, self._database = folder, database
         self._kubeconfig = plane.kubeconfig_of(plane.operator_token, name="operator")
         self.probe_port, self.metrics_port = free_port(), free_port()
@@ -39,6 +49,10 @@ class OperatorProcess:
     @property
     def log(self) -> str:
         return (self._folder / "operator.log").read_text(encoding="utf-8")
+
+    def bind(self) -> None:
+        """Give it its rights."""
+        bind_rules(self._plane, namespaces=self._namespaces)
 
     def start(self) -> None:
         command = [sys.executable, "-m", "corebound_operator", "--config", str(self._folder / "settings.yaml")]
@@ -76,12 +90,11 @@ class OperatorProcess:
 
 @contextlib.contextmanager
 def running_operator(
-    plane: ControlPlane, *, database: str, folder: Path, settings: dict[str, Any], cluster_wide: bool = True
+    plane: ControlPlane, *, database: str, folder: Path, settings: dict[str, Any], namespaces: tuple[str, ...] = ()
 ) -> Iterator[OperatorProcess]:
-    """The operator, ended on leaving; its own rights are bound before."""
-    if cluster_wide:
-        bind_rules(plane)
-    operator = OperatorProcess(plane, database=database, folder=folder, settings=settings)
+    """The operator, ended on leaving; its own rights are bound before, in the cluster or in ``namespaces`` alone."""
+    operator = OperatorProcess(plane, database=database, folder=folder, settings=settings, namespaces=namespaces)
+    operator.bind()
     operator.start()
     try:
         _wait_for_probe(operator)

@@ -1,0 +1,122 @@
+"""The operator without its database, without rights on the whole cluster, and among many finished campaigns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from corebound.cluster.resources import CAMPAIGNS
+
+from ..cluster.operator_process import OPERATOR, running_operator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from corebound.local.postgres import EmbeddedPostgres
+
+    from ..cluster.control_plane import ControlPlane
+    from .conftest import Campaigns
+
+IMAGE = "trial:test"
+
+
+def waiting(flag: Path) -> dict[str, Any]:
+    """A trial that lasts until the file is there."""
+    return {"entrypoint": "objectives.py:until", "arguments": {"flag": str(flag)}}
+
+
+def test_a_database_that_goes_away_is_a_condition_and_nothing_is_lost(
+    campaigns: Campaigns, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("cut", trials=3, parallelism=2, trial=waiting(flag))
+    campaigns.wait("cut", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    server.stop()
+    try:
+        campaigns.wait("cut", lambda _: campaigns.condition("cut", "StorageReady")["status"] == "False", "a condition")
+        assert campaigns.status("cut")["phase"] == "Running"
+        assert campaigns.status("cut")["trials"]["running"] == 2
+        assert campaigns.operator.probe() == 200, "a restart would not help"
+    finally:
+        server.start(connections=200)
+    flag.touch()
+    status = campaigns.phase("cut", "Succeeded", "Failed")
+    assert status["trials"]["succeeded"] == 3
+    assert campaigns.condition("cut", "StorageReady")["status"] == "True"
+
+
+def test_an_operator_that_starts_without_its_database_waits_for_it(
+    campaigns: Campaigns, server: EmbeddedPostgres
+) -> None:
+    campaigns.operator.stop()
+    server.stop()
+    try:
+        campaigns.operator.start()
+        campaigns.apply("early", trials=1)
+        campaigns.wait("early", lambda _: campaigns.condition("early", "StorageReady")["status"] == "False", "it said")
+        assert campaigns.jobs("early") == []
+        assert campaigns.status("early")["phase"] == "Pending"
+    finally:
+        server.start(connections=200)
+    assert campaigns.phase("early", "Succeeded", "Failed")["trials"]["succeeded"] == 1
+
+
+@pytest.fixture
+def role_only(campaigns: Campaigns, plane: ControlPlane, database: str, tmp_path: Path) -> Iterator[Campaigns]:
+    """The same operator with a Role in one namespace, and no right outside it."""
+    from dataclasses import replace
+
+    campaigns.operator.stop()
+    for kind in ("clusterrolebinding", "clusterrole"):
+        plane.kubectl("delete", kind, OPERATOR)
+    settings = {
+        "namespaces": [campaigns.namespace],
+        "heartbeatSeconds": 0.5,
+        "pollSeconds": 0.5,
+        "trialDefaults": {"image": IMAGE},
+        "defaultPool": {"cpu": 3},
+    }
+    try:
+        with running_operator(
+            plane, database=database, folder=tmp_path, settings=settings, namespaces=(campaigns.namespace,)
+        ) as operator:
+            yield replace(campaigns, operator=operator)
+    finally:
+        campaigns.operator.bind()
+        campaigns.operator.start()
+
+
+def test_a_role_in_one_namespace_is_enough(role_only: Campaigns, plane: ControlPlane) -> None:
+    plane.kubectl("create", "namespace", f"{role_only.namespace}-out")
+    from dataclasses import replace
+
+    outside = replace(role_only, namespace=f"{role_only.namespace}-out")
+    outside.apply("unseen", trials=1)
+    role_only.apply("seen", trials=4)
+    status = role_only.phase("seen", "Succeeded", "Failed")
+    assert status["trials"]["succeeded"] == 4
+    assert status["plan"]["workers"] == 3, "the default pool, since nodes may not be listed"
+    assert "default pool" in status["plan"]["pool"]
+    assert outside.status("unseen") == {}
+    plane.kubectl("delete", "namespace", outside.namespace, "--wait=false")
+
+
+def test_many_finished_campaigns_are_no_work(campaigns: Campaigns) -> None:
+    """A hundred of them, and then no write to any of them while another one runs."""
+    names = [f"old-{index}" for index in range(100)]
+    for name in names:
+        campaigns.apply(name, trials=1, suspend=True)
+    campaigns.until(
+        lambda: all(each.get("status", {}).get("phase") == "Suspended" for each in listed(campaigns)), "all to rest"
+    )
+    before = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in listed(campaigns)}
+    campaigns.apply("new", trials=3)
+    campaigns.phase("new", "Succeeded")
+    after = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in listed(campaigns)}
+    assert {name: after[name] for name in names} == before
+
+
+def listed(campaigns: Campaigns) -> list[dict[str, Any]]:
+    return campaigns.cluster.list(CAMPAIGNS, namespace=campaigns.namespace)

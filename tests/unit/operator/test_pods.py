@@ -1,0 +1,99 @@
+"""Why pods do not run: the most specific reason wins, in the cluster's own words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
+
+from .worlds import NOW
+
+Manifest = dict[str, Any]
+
+
+def pod(
+    name: str = "poles-r1-0-abc", *, phase: str = "Pending", state: Manifest | None = None, **status: Any
+) -> Manifest:
+    containers = [{"name": "trial", "state": state}] if state is not None else []
+    return {"metadata": {"name": name}, "status": {"phase": phase, "containerStatuses": containers, **status}}
+
+
+def unschedulable(message: str) -> Manifest:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    return pod(conditions=[condition])
+
+
+def ended(code: int, *, message: str = "", ago: float = 1, reason: str = "Error", **status: Any) -> Manifest:
+    at = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    state = {"terminated": {"exitCode": code, "reason": reason, "message": message, "finishedAt": at}}
+    return pod(phase="Failed", state=state, **status)
+
+
+def failed_create(note: str, *, ago: float = 5) -> Manifest:
+    at = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"reason": "FailedCreate", "note": note, "metadata": {"creationTimestamp": at}}
+
+
+def test_nothing_is_wrong() -> None:
+    assert pod_trouble([pod(phase="Running", state={"running": {}})], [], now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("pods", "events", "reason", "words"),
+    [
+        (
+            [pod(state={"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}})],
+            [],
+            "ImagePullBackOff",
+            "tag",
+        ),
+        (
+            [pod(state={"waiting": {"reason": "CreateContainerConfigError"}})],
+            [],
+            "CreateContainerConfigError",
+            "Config",
+        ),
+        ([unschedulable("0/3 nodes are available")], [], "Unschedulable", "0/3 nodes"),
+        ([], [failed_create('pods "x" is forbidden: exceeded quota: small')], "QuotaExceeded", "small"),
+        ([], [failed_create('violates PodSecurity "restricted:latest"')], "PodRejected", "PodSecurity"),
+        ([], [failed_create("admission webhook denied it")], "PodRejected", "webhook"),
+        ([ended(137, reason="OOMKilled")], [], "OOMKilled", "137"),
+        ([ended(1, message="first\nno module named mine\n")], [], "WorkerFailed", "no module named mine"),
+    ],
+)
+def test_each_reason(pods: list[Manifest], events: list[Manifest], reason: str, words: str) -> None:
+    trouble = pod_trouble(pods, events, now=NOW)
+    assert trouble is not None
+    assert trouble.reason == reason
+    assert words in trouble.message
+
+
+def test_a_container_that_is_created_is_no_trouble() -> None:
+    assert pod_trouble([pod(state={"waiting": {"reason": "ContainerCreating"}})], [], now=NOW) is None
+
+
+def test_old_events_do_not_count() -> None:
+    assert pod_trouble([], [failed_create("exceeded quota", ago=600)], now=NOW) is None
+
+
+def test_an_image_is_more_specific_than_a_place() -> None:
+    waiting = pod(state={"waiting": {"reason": "ErrImagePull"}})
+    trouble = pod_trouble([unschedulable("no room"), waiting], [], now=NOW)
+    assert trouble is not None
+    assert trouble.reason == "ErrImagePull"
+
+
+def test_failures_since_the_last_closed_slot_count_and_evictions_do_not() -> None:
+    evicted = ended(137, conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    pods = [ended(1, ago=5), ended(1, ago=50), evicted, pod(phase="Succeeded")]
+    assert failures_since(pods, NOW - timedelta(seconds=20)) == 1
+    assert failures_since(pods, None) == 2
+
+
+def test_the_words_of_a_broken_contract_are_the_workers_last_line() -> None:
+    assert broken_contract([ended(1), ended(78, message="x\nquota 2, expected 1")], 78) == "quota 2, expected 1"
+    assert "ended with status 78" in str(broken_contract([ended(78)], 78))
+    assert broken_contract([ended(1)], 78) is None

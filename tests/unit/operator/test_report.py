@@ -1,0 +1,108 @@
+"""The status that people see: true, of constant size, and never older than it says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from corebound.api.jobs import PodTrouble
+from corebound.api.records import Phase
+from corebound.api.status import CampaignStatus, ConditionStatus, ConditionType
+from corebound_operator.decide.decision import decide
+from corebound_operator.decide.report import report, slow_parts_only
+from corebound_operator.decide.world import Problem, SpecProblem, World
+
+from .worlds import NOW, job, summary, world
+
+EMPTY = CampaignStatus()
+
+
+def reported(seen: World, before: CampaignStatus = EMPTY) -> CampaignStatus:
+    return report(seen, decide(seen, poll_seconds=2), before=before, generation=3)
+
+
+def condition(status: CampaignStatus, kind: ConditionType) -> tuple[ConditionStatus, str]:
+    found = status.condition(kind)
+    assert found is not None
+    assert found.observed_generation == 3
+    return found.status, found.reason
+
+
+def test_a_running_campaign() -> None:
+    status = reported(world(summary(open=3, running=4, succeeded=3, best=0.25), job()))
+    assert status.phase is Phase.RUNNING
+    assert status.trials is not None and status.trials.progress == "3/10"
+    assert status.best is not None and status.best.parameters == {"x": 1.5}
+    assert status.workers is not None and (status.workers.running, status.workers.wanted) == (4, 4)
+    assert status.efficiency is not None and status.efficiency.cpu == "97%"
+    assert condition(status, ConditionType.RUNNING) == (ConditionStatus.TRUE, "WorkersRunning")
+    assert condition(status, ConditionType.THREADS_EXACT)[0] is ConditionStatus.TRUE
+    assert condition(status, ConditionType.COMPLETE)[0] is ConditionStatus.FALSE
+
+
+def test_every_condition_is_always_there() -> None:
+    away = Problem(reason="DatabaseUnreachable", message="no answer")
+    for seen in (world(summary(open=10)), world(away, plan=None), world(summary(phase=Phase.FAILED, failed=10))):
+        assert {each.type for each in reported(seen).conditions} == set(ConditionType)
+
+
+def test_a_database_that_is_away_leaves_what_was_known_and_says_since_when() -> None:
+    before = reported(world(summary(open=3, running=4, succeeded=3), job()))
+    away = world(
+        Problem(reason="DatabaseUnreachable", message="no answer"), job(), plan=None, now=NOW + timedelta(hours=1)
+    )
+    status = reported(away, before)
+    assert status.trials == before.trials
+    assert status.phase is Phase.RUNNING
+    storage = status.condition(ConditionType.STORAGE_READY)
+    assert storage is not None and storage.status is ConditionStatus.FALSE
+    assert storage.last_transition_time == NOW + timedelta(hours=1)
+    assert status.message == "no answer"
+
+
+def test_a_finished_campaign_is_not_taken_back_by_an_outage() -> None:
+    before = reported(world(summary(phase=Phase.SUCCEEDED, succeeded=10)))
+    away = world(Problem(reason="DatabaseUnreachable", message="no answer"), plan=None)
+    assert reported(away, before).phase is Phase.SUCCEEDED
+
+
+def test_what_cannot_be_accepted() -> None:
+    problem = SpecProblem(reason="PlanImpossible", message="50 workers x 4 threads")
+    status = reported(world(summary(phase=Phase.PENDING, open=10), plan=problem))
+    assert condition(status, ConditionType.ACCEPTED) == (ConditionStatus.FALSE, "PlanImpossible")
+    assert status.phase is Phase.PENDING
+    assert status.message == "50 workers x 4 threads"
+
+
+def test_trouble_of_pods_is_the_message() -> None:
+    trouble = PodTrouble(reason="ImagePullBackOff", message="no such tag")
+    status = reported(world(summary(open=10), job(ready=0), trouble=trouble))
+    assert condition(status, ConditionType.RUNNING) == (ConditionStatus.FALSE, "ImagePullBackOff")
+    assert status.message == "no such tag"
+
+
+def test_a_pod_that_waits_for_a_core_is_no_trouble_while_others_run() -> None:
+    trouble = PodTrouble(reason="Unschedulable", message="Insufficient cpu")
+    status = reported(world(summary(open=6, running=3), job(ready=3), trouble=trouble))
+    assert condition(status, ConditionType.RUNNING)[0] is ConditionStatus.TRUE
+    assert "closed" in (status.message or "")
+
+
+def test_a_transition_keeps_its_time_until_it_changes() -> None:
+    seen = world(summary(open=6, running=4), job())
+    first = reported(seen)
+    later = reported(replace(seen, now=NOW + timedelta(minutes=5)), first)
+    assert later.conditions == first.conditions
+
+
+def test_its_size_does_not_depend_on_the_number_of_trials() -> None:
+    small = len(json.dumps(reported(world(summary(open=5, running=4, succeeded=1), job())).to_mapping()))
+    large = len(json.dumps(reported(world(summary(open=500_000, running=4, succeeded=500_000), job())).to_mapping()))
+    assert large - small < 50
+
+
+def test_slow_parts_are_told_apart() -> None:
+    before = reported(world(summary(open=6, running=4), job())).to_mapping()
+    assert slow_parts_only(before, {**before, "cost": "1 USD", "efficiency": {"cpu": "50%"}})
+    assert not slow_parts_only(before, {**before, "message": "other"})
