@@ -63,7 +63,7 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
                 return 0
         return _work(options, core_ids, first_child)
     except CoreboundError as error:
-        say(f"{error}\n")
+        say(f"{error.last_line}\n")
         return error.exit_code
 
 

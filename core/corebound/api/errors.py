@@ -15,6 +15,13 @@ class CoreboundError(Exception):
     """Base of all errors that are shown to a user without a stack trace."""
 
     exit_code: ClassVar[int] = 1
+    refusal_reason: ClassVar[str] = ""
+    """Why a campaign fails at once if one of its workers ends with this; empty where it does not."""
+
+    @property
+    def last_line(self) -> str:
+        """What a worker leaves behind: the reason, if there is one, and the text."""
+        return f"{self.refusal_reason}: {self}" if self.refusal_reason else str(self)
 
 
 class UsageError(CoreboundError):
@@ -67,6 +74,7 @@ class SchemaMismatchError(StorageError):
     """The ledger or Optuna schema is of a version that this program does not know (a worker exits 78)."""
 
     exit_code = 78
+    refusal_reason = "SchemaMismatch"
 
 
 class CampaignConflictError(CoreboundError):
@@ -88,9 +96,10 @@ class WarmStartError(CoreboundError):
 
 
 class MissingRequirementError(CoreboundError):
-    """The campaign needs a package that is not installed here."""
+    """The campaign needs a package that is not installed here (a worker exits 78)."""
 
     exit_code = 2
+    refusal_reason = "MissingRequirement"
 
 
 class FencedError(CoreboundError):
@@ -101,6 +110,7 @@ class ThreadContractError(CoreboundError):
     """What a worker was told about its threads is not what it finds (exit 78)."""
 
     exit_code = 78
+    refusal_reason = "ThreadContractBroken"
 
 
 class ObjectiveError(CoreboundError):
@@ -128,3 +138,10 @@ class ClusterRefusedError(ClusterError):
 
 class ClusterConflictError(ClusterRefusedError):
     """Somebody was faster: the name is taken, or the object has changed meanwhile."""
+
+
+def refusal(last_line: str) -> tuple[str, str]:
+    """The reason and the text of the last line of a worker that ended with status 78."""
+    reason, _, text = last_line.partition(": ")
+    known = {error.refusal_reason for error in (SchemaMismatchError, MissingRequirementError, ThreadContractError)}
+    return (reason, text) if reason in known else (ThreadContractError.refusal_reason, last_line)

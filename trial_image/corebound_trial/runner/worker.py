@@ -110,7 +110,7 @@ class Worker:
             self._worker_id = self._patiently(self._register)
             code = self._work()
         except (MissingRequirementError, ThreadContractError) as error:
-            self.message, code = str(error), ExitCode.CONTRACT_BROKEN
+            self.message, code = error.last_line, ExitCode.CONTRACT_BROKEN
         except StorageUnreachableError as error:
             self.message, code = str(error), ExitCode.LEDGER_UNREACHABLE
         finally:

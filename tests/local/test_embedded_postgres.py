@@ -1,0 +1,83 @@
+"""The embedded server after crashes: whatever was left behind, the next start gets a server that runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from corebound.local.postgres import EmbeddedPostgres
+
+from .campaigns import started, wait_until
+
+pytestmark = pytest.mark.needs("user-namespaces")
+
+
+def answers(server: EmbeddedPostgres) -> bool:
+    with psycopg.connect(host=str(server.socket_folder), user="corebound", dbname="postgres") as connection:
+        return connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_crashed_servers_number_may_be_another_programs_by_now(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    pid_file = server.data_folder / "postmaster.pid"
+    with server.used():
+        crashed, *others = pid_file.read_text().splitlines()
+        os.kill(int(crashed), signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{crashed}").exists(), "the end of the server")
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        pid_file.write_text("\n".join([str(stranger.pid), *others, ""]))
+        assert not server.running
+        with server.used():
+            assert answers(server)
+        assert stranger.poll() is None, "it was not taken for the server and stopped"
+        stranger.kill()
+
+
+def initdbs(folder: Path) -> set[int]:
+    found = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if words and words[0].endswith(b"/initdb") and os.fsencode(folder / "data.making") in words:
+            found.add(int(entry.name))
+    return found
+
+
+def test_who_starts_after_a_killed_starter_waits_for_its_initdb(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    script = "import sys; from pathlib import Path; from corebound.local.postgres import EmbeddedPostgres as E; "
+    script += "E(Path(sys.argv[1])).start(connections=1)"
+    with started(sys.executable, "-c", script, str(tmp_path), environment=dict(os.environ)) as first:
+        wait_until(lambda: (tmp_path / "data.making" / "PG_VERSION").exists(), "an initdb at work")
+        [orphan] = initdbs(tmp_path)
+        os.kill(orphan, signal.SIGSTOP)  # at work for as long as it takes to see who else is
+        first.kill()
+        first.wait()
+    at_once: list[int] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            at_once.append(len(initdbs(tmp_path)))
+            if len(at_once) == 40 and orphan in initdbs(tmp_path):
+                os.kill(orphan, signal.SIGCONT)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        with server.used():
+            assert answers(server)
+    finally:
+        over.set()
+        watcher.join()
+    assert max(at_once) == 1
+    assert not (tmp_path / "data.making").exists()
