@@ -202,9 +202,11 @@ def _status(summary: LedgerSummary, interrupted_by: int | None) -> int:
 def _check_here(campaign: SearchCampaign, folder: Path) -> None:
     """Whether this machine has what the campaign needs, before anything starts."""
     from corebound.local.artifacts import check_writable, resolved
+    from corebound.local.entrypoints import check_entrypoints
     from corebound.local.requirements import check_requirements
 
     check_requirements(campaign.spec)
+    check_entrypoints(campaign.spec, folder)
     if campaign.spec.trial.artifacts is not None:
         check_writable(resolved(campaign.spec.trial.artifacts, folder=folder))
 

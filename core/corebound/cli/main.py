@@ -55,6 +55,17 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(f"corebound.cli.{cmd_name}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, naming the command that was probably meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -120,10 +131,13 @@ def _run() -> int:
     try:
         # Outside standalone mode click returns the status that a command asked for.
         return int(corebound(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.format_message(), err=True)
+        return asked.exit_code
     except click.exceptions.Abort:
         return 128 + signal.SIGINT
     except click.ClickException as error:
-        return _failed(error.format_message(), kind="UsageError", status=error.exit_code, hint=_hint(error))
+        return _failed(_message(error), kind="UsageError", status=error.exit_code, hint=_hint(error))
     except BrokenPipeError:
         return 0
     except OSError as error:
@@ -166,6 +180,15 @@ def _failed(text: str, *, kind: str, status: int, hint: str = "", problems: list
     with contextlib.suppress(OSError):
         click.echo(f"error: {text}{hint}", err=True)
     return status
+
+
+def _message(error: click.ClickException) -> str:
+    """Click's own, but where an option of the commands stands before the command."""
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is corebound:
+        option = error.option_name
+        if option in ("--json", "--quiet", "--storage"):
+            return f"{option} goes behind the command, as in: corebound watch {option}"
+    return error.format_message()
 
 
 def _hint(error: click.ClickException) -> str:

@@ -39,7 +39,10 @@ def slot_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotR
     slots = connection.execute(_SLOTS, {"campaign": campaign_id}).mappings().all()
     params: dict[int, dict[str, Any]] = defaultdict(dict)
     for trial, name, value, distribution in _of_trials(
-        connection, "SELECT x.trial_id, param_name, param_value, distribution_json FROM trial_params x", campaign_id
+        connection,
+        "SELECT x.trial_id, param_name, param_value, distribution_json FROM trial_params x",
+        campaign_id,
+        order="x.param_id",  # as they were suggested
     ):
         params[trial][name] = external_value(value, distribution)
     values: dict[int, dict[int, float]] = defaultdict(dict)
@@ -91,6 +94,9 @@ def stored_value(value: float | None, kind: str) -> float:
     return {"INF_POS": float("inf"), "INF_NEG": float("-inf")}.get(kind, value if value is not None else float("nan"))
 
 
-def _of_trials(connection: sqlalchemy.Connection, select: str, campaign_id: int) -> list[Any]:
-    statement = text(f"{select} JOIN corebound_slots s ON s.trial_id = x.trial_id AND s.campaign_id = :campaign")
+def _of_trials(
+    connection: sqlalchemy.Connection, select: str, campaign_id: int, *, order: str = "x.trial_id"
+) -> list[Any]:
+    joined = f"{select} JOIN corebound_slots s ON s.trial_id = x.trial_id AND s.campaign_id = :campaign"
+    statement = text(f"{joined} ORDER BY {order}")
     return list(connection.execute(statement, {"campaign": campaign_id}).all())

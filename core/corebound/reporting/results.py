@@ -114,7 +114,8 @@ def outcome_lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"  best        {found}: {params}" if params else f"  best        {found}")
     if result["front_size"] is not None:
         lines.append(f"  best        {result['front_size']} on front")
-    lines.append(f"  plan        {result['workers']} workers x {result['threads']} threads")
+    plan = f"{count_text(result['workers'], 'worker')} x {count_text(result['threads'], 'thread')}"
+    lines.append(f"  plan        {plan}")
     if result["seconds"] is not None:
         lines.append(f"  time        {duration_text(result['seconds'])} from first claim to last close")
     efficiency = "" if result["efficiency"] is None else f", {result['efficiency']:.0%} of the reserved cores' time"
