@@ -101,7 +101,8 @@ def _best(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, maximi
         name: external_value(value, distribution)
         for name, value, distribution in connection.execute(
             text(
-                "SELECT param_name, param_value, distribution_json FROM trial_params WHERE trial_id = :trial ORDER BY param_id"
+                "SELECT param_name, param_value, distribution_json FROM trial_params WHERE trial_id = :trial "
+                "ORDER BY param_id"
             ),
             {"trial": row[0]},
         )
