@@ -49,6 +49,7 @@ def carry_out(
     cores: int | None,
     reply: Reply,
     storage: str | None,
+    share_database: bool = False,
     numbered: bool = False,
 ) -> NoReturn:
     """Run it to its end and leave with its status; entry points are searched from ``folder``, ``again`` goes on later.
@@ -63,7 +64,7 @@ def carry_out(
         from corebound.ledger.ledger import open_ledger
         from corebound.ledger.schema import prepare_database
 
-        prepare_database(url)
+        prepare_database(url, share=share_database)
         with (
             open_ledger(url, application="corebound-run", connections=3) as ledger,
             _supervising(ledger, campaign, numbered=numbered) as (campaign, supervision),

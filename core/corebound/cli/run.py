@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     "--write-yaml", type=click.Path(path_type=Path), help="With an ENTRYPOINT: write the campaign to this file and end."
 )
 @click.option("--fresh", is_flag=True, help="Start a new study; the old one is kept as NAME@1.")
+@click.option(
+    "--share-database", is_flag=True, help="Add Corebound's tables to a database that already holds Optuna's studies."
+)
 @click.option("--cores", type=int, help="Pretend this many cores, without affinity.")
 @reply_options
 @storage_option
@@ -57,6 +60,7 @@ def run(
     threads: int | None,
     write_yaml: Path | None,
     fresh: bool,
+    share_database: bool,
     cores: int | None,
     reply: Reply,
     storage: str | None,
@@ -98,6 +102,7 @@ def run(
         cores=cores,
         reply=reply,
         storage=storage,
+        share_database=share_database,
         numbered=kind == "-c",
     )
 

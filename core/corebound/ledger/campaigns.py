@@ -1,14 +1,13 @@
 """Campaigns: their study, their slots, who supervises them, and how they end.
 
 What could go wrong: two supervisors of one campaign (an advisory lock refuses the second), a crash between making the
-study and the slots (the next call finds the study and goes on), a name that is taken (the caller archives it).
+study and the slots (it is one transaction), a name that is taken (the caller archives its own; another's is refused).
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
+_METRIC_NAMES: Final = "study:metric_names"
+"""Where Optuna keeps the names of a study's objectives."""
 _ATTENDED: Final = text("""
     SELECT EXISTS (
         SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database AND d.datname = current_database()
@@ -94,19 +95,8 @@ class Campaigns:
         ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own. ``uid`` is that of its
         Kubernetes object; a campaign without one gets its own.
         """
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with contextlib.closing(self._storage()) as storage:
-            study = optuna.create_study(
-                storage=storage, study_name=name, directions=list(directions), load_if_exists=True
-            )
-            with warnings.catch_warnings():
-                # Optuna calls its metric names experimental; dashboards show them all the same.
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                study.set_metric_names(list(metric_names))
-            study_id = study._study_id
         with storage_errors(self._engine), self._engine.begin() as connection:
+            study_id = _add_study(connection, name, directions=directions, metric_names=metric_names)
             connection.execute(
                 text("""
                     INSERT INTO corebound_campaigns (uid, name, specification, study_name, study_id, trials, retries,
@@ -386,6 +376,37 @@ def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) ->
             """),
             {"trial": trial_id},
         )
+
+
+def _add_study(
+    connection: sqlalchemy.Connection, name: str, *, directions: Sequence[str], metric_names: Sequence[str]
+) -> int:
+    """The campaign's study, as Optuna makes it. One of that name which is there already is somebody else's."""
+    made: int | None = connection.execute(
+        text("INSERT INTO studies (study_name) VALUES (:name) ON CONFLICT DO NOTHING RETURNING study_id"),
+        {"name": name},
+    ).scalar()
+    if made is None:
+        trials = connection.execute(
+            text("SELECT count(*) FROM trials JOIN studies USING (study_id) WHERE study_name = :name"), {"name": name}
+        ).scalar()
+        raise CampaignConflictError(
+            f"the database holds a study {name!r} with {trials} trials that was not made by a campaign; it stays as it is. "
+            f"Give the campaign another metadata.name; to learn from that study write search.warmStart: {{study: {name}}}"
+        )
+    for objective, direction in enumerate(directions):
+        connection.execute(
+            text("""
+                INSERT INTO study_directions (study_id, objective, direction)
+                VALUES (:study, :objective, cast(:direction AS studydirection))
+            """),
+            {"study": made, "objective": objective, "direction": direction.upper()},
+        )
+    connection.execute(
+        text("INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (:study, :key, :value)"),
+        {"study": made, "key": _METRIC_NAMES, "value": json.dumps(list(metric_names))},
+    )
+    return made
 
 
 def _add_slots(connection: sqlalchemy.Connection, record: CampaignRecord, first: int) -> None:

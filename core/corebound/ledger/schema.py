@@ -1,7 +1,7 @@
 """Optuna's schema and ours, made once and never by workers.
 
-What could go wrong: many programs start at once (an advisory lock lets one through), or the database holds a version
-that this program does not know (said, nothing touched).
+What could go wrong: many programs start at once (an advisory lock lets one through), the database holds a version that
+this program does not know, or tables that somebody else made (said, nothing touched).
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ _LOCK: Final = 0x636F7265
 # Each schema of a database has its own ledger. Advisory locks are the whole database's, so their keys name it.
 _TAKE_LOCK: Final = "SELECT pg_advisory_lock(:key, hashtext(coalesce(current_schema(), '')))"
 _LET_GO: Final = "SELECT pg_advisory_unlock(:key, hashtext(coalesce(current_schema(), '')))"
+_OPTUNA_TABLES: Final = frozenset({
+    "studies", "study_directions", "study_user_attributes", "study_system_attributes", "trials", "trial_params",
+    "trial_values", "trial_intermediate_values", "trial_user_attributes", "trial_system_attributes", "trial_heartbeats",
+    "version_info",
+})  # fmt: skip
 
 
-def prepare_database(url: str) -> None:
+def prepare_database(url: str, *, share: bool = False) -> None:
     """Create or upgrade both in the login's first schema; safe to call from many programs at once.
 
+    Where Optuna's tables hold somebody else's studies, ours are added to them only if it is meant so: ``share``.
     Raises :class:`SchemaMismatchError`.
     """
     engine = make_engine(url, connections=2, application="corebound-prepare")
@@ -42,6 +48,7 @@ def prepare_database(url: str) -> None:
                 if found == (OPTUNA_REVISION, LEDGER_REVISION):
                     return
                 _refuse_newer(found)
+                _refuse_foreign(lock, found, share=share)
                 if found[0] is None:
                     _create_optuna_schema(url)
                 with engine.begin() as connection:
@@ -85,6 +92,33 @@ def _revisions(connection: sqlalchemy.Connection) -> tuple[str | None, str | Non
 def _refuse_newer(found: tuple[str | None, str | None]) -> None:
     if found[0] not in (None, OPTUNA_REVISION) or found[1] not in (None, LEDGER_REVISION):
         raise _mismatch(found)
+
+
+def _refuse_foreign(connection: sqlalchemy.Connection, found: tuple[str | None, str | None], *, share: bool) -> None:
+    """Tables that are not ours stay as they are."""
+    tables = set(inspect(connection).get_table_names())
+    ours = sorted(table for table in tables if table.startswith("corebound_"))
+    optunas = sorted(tables & _OPTUNA_TABLES)
+    used = "studies" in tables and connection.execute(text("SELECT EXISTS (SELECT 1 FROM studies)")).scalar()
+    connection.rollback()
+    if found[1] is None and ours:
+        raise SchemaMismatchError(
+            f"the database holds a table {ours[0]} but no ledger of Corebound, expected neither or both; nothing was "
+            "changed. Name another database with --storage (CREATE DATABASE corebound makes one)"
+        )
+    if found[0] is None and found[1] is not None:
+        raise _mismatch(found)
+    if found[0] is None and optunas and (len(optunas) < len(_OPTUNA_TABLES) or used):
+        raise SchemaMismatchError(
+            f"the database holds tables with names of Optuna's ({', '.join(optunas[:3])} ...) that Optuna has not made, "
+            "expected none; nothing was changed. Name another database with --storage (CREATE DATABASE corebound makes one)"
+        )
+    if found == (OPTUNA_REVISION, None) and used and not share:
+        raise SchemaMismatchError(
+            "the database holds Optuna's tables with studies in them, and was not made by Corebound; nothing was changed. Name "
+            "another database with --storage (CREATE DATABASE corebound makes one), or say --share-database: Corebound then "
+            "adds its tables and triggers beside them, and leaves the studies that are there alone"
+        )
 
 
 def _mismatch(found: tuple[str | None, str | None]) -> SchemaMismatchError:

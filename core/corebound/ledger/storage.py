@@ -12,7 +12,6 @@ import copy
 import functools
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from optuna.distributions import check_distribution_compatibility, distribution_to_json
@@ -21,9 +20,10 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy.exc import DBAPIError
 
-from corebound.api.errors import FencedError, StorageUnreachableError
+from corebound.api.errors import FencedError
 from corebound.ledger import trial_sql
-from corebound.ledger.connection import Identity, carry_identity, database_url, is_passing, make_engine, translated
+from corebound.ledger.connection import Identity, carry_identity, database_url, make_engine, translated
+from corebound.ledger.patience import GRACE_SECONDS, patiently
 from corebound.ledger.trial_sql import stored_form
 from corebound.ledger.trials import FINISHED, TrialCache, parsed_distribution, read_trial
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from corebound.api.records import SlotClaim
 
-GRACE_SECONDS: Final = 600.0
 SLOT_ATTRIBUTE: Final = "corebound:slot"
 
 
@@ -316,23 +315,18 @@ class CampaignStorage(BaseStorage):
 
     def patiently(self, call: Callable[[], Any]) -> Any:
         """``call`` again and again while the database is away, for the grace."""
-        deadline = time.monotonic() + self._grace
-        pause = 0.05
-        while True:
+
+        def attempt() -> Any:
             try:
                 return call()
             except (StorageInternalError, DBAPIError) as error:
                 cause = error if isinstance(error, DBAPIError) else error.__cause__
                 if not isinstance(cause, DBAPIError):
                     raise
-                ours = translated(cause, self._engine)
-                if isinstance(ours, FencedError) or not is_passing(cause):
-                    raise ours from None
-                if time.monotonic() > deadline:
-                    raise StorageUnreachableError(f"{ours} (tried for {self._grace:.0f} s)") from None
-            self.remove_session()
-            time.sleep(pause)
-            pause = min(pause * 2, 2.0)
+                self.remove_session()
+                raise translated(cause, self._engine) from None
+
+        return patiently(attempt, grace=self._grace)
 
     def delete_study(self, study_id: int) -> None:
         """As Optuna's."""

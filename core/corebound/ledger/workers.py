@@ -36,6 +36,19 @@ _BEAT: Final = text("""
             WHERE campaign_id = (SELECT campaign_id FROM corebound_workers WHERE worker_id = :worker))
 """)
 
+_ONE_REGISTRATION: Final = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(cast(:campaign AS text) || '/' || :name || '/' || :host, :pid))"
+)
+_REGISTERED: Final = text("""
+    SELECT worker_id FROM corebound_workers
+    WHERE campaign_id = :campaign AND name = :name AND host = :host AND pid = :pid AND ended_at IS NULL
+    ORDER BY worker_id DESC LIMIT 1
+""")
+_REGISTER: Final = text("""
+    INSERT INTO corebound_workers (campaign_id, name, host, pid, threads, cores)
+    VALUES (:campaign, :name, :host, :pid, :threads, :cores) RETURNING worker_id
+""")
+
 
 class Workers:
     """The door to workers."""
@@ -43,17 +56,18 @@ class Workers:
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
 
-    def register(self, campaign_id: int, *, name: str, host: str, pid: int, threads: int, cores: str) -> int:
-        """A worker has started; returns its id."""
+    def register(
+        self, campaign_id: int, *, name: str, host: str, pid: int, threads: int, cores: str, again: bool = False
+    ) -> int:
+        """A worker has started; returns its id. With ``again`` the answer to an earlier call of it was lost."""
         values = {"campaign": campaign_id, "name": name, "host": host, "pid": pid, "threads": threads, "cores": cores}
         with storage_errors(self._engine), self._engine.begin() as connection:
-            worker_id: int = connection.execute(
-                text("""
-                    INSERT INTO corebound_workers (campaign_id, name, host, pid, threads, cores)
-                    VALUES (:campaign, :name, :host, :pid, :threads, :cores) RETURNING worker_id
-                """),
-                values,
-            ).scalar_one()
+            # An earlier call may be in the middle of its commit.
+            connection.execute(_ONE_REGISTRATION, values)
+            known: int | None = connection.execute(_REGISTERED, values).scalar() if again else None
+            if known is not None:
+                return known
+            worker_id: int = connection.execute(_REGISTER, values).scalar_one()
         return worker_id
 
     def beat(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +46,8 @@ STOP_SECONDS: Final = 20.0
 STARTING_AT_ONCE: Final = 4
 """Workers that may be on their way to their first slot, for each core that there really is."""
 MOST_DEATHS_IN_A_ROW: Final = 10
+AT_ONCE_SECONDS: Final = 5.0
+"""How long the end may take that was asked for twice: a database that hangs answers nobody."""
 SAME_INTERRUPT_SECONDS: Final = 0.3
 """One Ctrl-C can arrive twice: from the terminal, and from a program that started us and passes it on."""
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -86,6 +89,7 @@ class Supervisor:
     """The signal that stopped the campaign."""
     _at_once: bool = False
     _interrupted_at: float = 0.0
+    _leaving: threading.Timer | None = None
     _seats: list[_Seat] = field(default_factory=list)
     _nursery: Nursery | None = None
     _told_of_waiting: bool = False
@@ -142,6 +146,8 @@ class Supervisor:
             yield
         finally:
             self._end_workers()
+            if self._leaving is not None:
+                self._leaving.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
@@ -154,11 +160,23 @@ class Supervisor:
         if self.interrupted_by is None:
             self.interrupted_by, self._interrupted_at = number, now
         # A closing terminal hangs up twice: itself, and through its shell.
-        elif number != signal.SIGHUP and now - self._interrupted_at > SAME_INTERRUPT_SECONDS:
+        elif number != signal.SIGHUP and not self._at_once and now - self._interrupted_at > SAME_INTERRUPT_SECONDS:
             self._at_once = True
             for seat in self._seats:
                 if seat.process is not None:
                     seat.process.kill()
+            self._leave_soon(128 + self.interrupted_by)
+
+    def _leave_soon(self, status: int) -> None:
+        """The workers are gone; a call to a database that hangs is the only thing left that can keep us."""
+
+        def leave() -> None:
+            self.say("stopped, but the database does not answer: what it holds is kept; the same command goes on")
+            os._exit(status)
+
+        self._leaving = threading.Timer(AT_ONCE_SECONDS, leave)
+        self._leaving.daemon = True
+        self._leaving.start()
 
     def _summary(self) -> LedgerSummary:
         def look() -> LedgerSummary:

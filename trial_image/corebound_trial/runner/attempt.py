@@ -7,7 +7,6 @@ each way of ending has its word here, and the parent decides what it means for t
 from __future__ import annotations
 
 import functools
-import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -201,16 +200,7 @@ class AttemptRunner:
 
     def _save(self, claim: SlotClaim, payload: bytes, step: int | None) -> None:
         """A checkpoint that cannot be written now is tried again; saving twice is harmless."""
-        deadline = time.monotonic() + 600
-        while True:
-            try:
-                self.checkpoints.save(claim, payload, step=step)
-            except StorageUnreachableError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1)
-            else:
-                return
+        self.storage.patiently(lambda: self.checkpoints.save(claim, payload, step=step))
 
 
 def ending_message(ending: Ending) -> dict[str, Any]:

@@ -14,13 +14,14 @@ import os
 import signal
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import SlotState
+from corebound.ledger.patience import grace_seconds, patiently
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from corebound_trial.runner.starting import StartedChild
     from corebound_trial.runner.wire import Message
 
-GRACE_SECONDS: Final = 600.0
+FAREWELL_SECONDS: Final = 10.0
+"""How long the ledger is told that this worker goes; its slot is given back by then."""
 SAMPLE_SECONDS: Final = 1.0
 SIGN_OF_LIFE_SECONDS: Final = 0.05
 """CPU time between two samples that shows a silent trial at work."""
@@ -66,7 +68,8 @@ class WorkerOptions:
     enforce_memory: bool
     own_quota: bool
     """Whether the control group is this worker's alone, as in a pod."""
-    grace: float = GRACE_SECONDS
+    grace: float = field(default_factory=grace_seconds)
+    """The longest outage of the database that is sat out."""
 
 
 class Worker:
@@ -107,7 +110,7 @@ class Worker:
         try:
             check_requirements(self._spec)
             self._check_contract()
-            self._worker_id = self._patiently(self._register)
+            self._worker_id = self._register()
             code = self._work()
         except (MissingRequirementError, ThreadContractError) as error:
             self.message, code = error.last_line, ExitCode.CONTRACT_BROKEN
@@ -116,21 +119,34 @@ class Worker:
         finally:
             if self._child is not None:
                 self._child.end(grace=1.0)
-        with contextlib.suppress(Exception):
-            self._ledger.workers.end(
-                self._worker_id, exit_code=code, message=self.message, telemetry=self._meter.telemetry()
-            )
+        self._say_farewell(code)
         return code
 
     def _register(self) -> int:
-        return self._ledger.workers.register(
-            self._campaign.campaign_id,
-            name=self._options.name,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            threads=self._options.threads,
-            cores=",".join(map(str, self._options.core_ids or ())),
+        tries = itertools.count()
+        worker_id: int = self._patiently(
+            lambda: self._ledger.workers.register(
+                self._campaign.campaign_id,
+                name=self._options.name,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                threads=self._options.threads,
+                cores=",".join(map(str, self._options.core_ids or ())),
+                again=next(tries) > 0,
+            )
         )
+        return worker_id
+
+    def _say_farewell(self, code: int) -> None:
+        telemetry = self._meter.telemetry()
+        grace = 0.0 if code == ExitCode.LEDGER_UNREACHABLE else min(FAREWELL_SECONDS, self._options.grace)
+        with contextlib.suppress(Exception):
+            patiently(
+                lambda: self._ledger.workers.end(
+                    self._worker_id, exit_code=code, message=self.message, telemetry=telemetry
+                ),
+                grace=grace,
+            )
 
     def _check_contract(self, pools: tuple[PoolReport, ...] = ()) -> None:
         expectation = Expectation(
@@ -345,9 +361,10 @@ class Worker:
                 claim=attempt.claim if attempt else None,
                 progress=attempt.progress(cpu_seconds=self._cpu_seconds(), now=moment) if attempt else None,
             )
-        except StorageUnreachableError:
-            if moment - self._answered_at > self._options.grace:
-                raise
+        except StorageUnreachableError as error:
+            grace = self._options.grace
+            if moment - self._answered_at > grace:
+                raise StorageUnreachableError(f"{error} (tried for {grace:g} s)") from None
             # Again soon: once the database is back, a lease that ran out meanwhile is anybody's.
             self._beat_at = moment - self._campaign.heartbeat_seconds + min(1.0, self._campaign.heartbeat_seconds)
             return
@@ -358,14 +375,11 @@ class Worker:
 
     def _patiently(self, call: Callable[[], Any]) -> Any:
         """``call`` again and again while the database is away, for the grace; after a wish to stop not for long."""
-        deadline = time.monotonic() + self._options.grace
-        while True:
-            try:
-                return call()
-            except StorageUnreachableError:
-                if time.monotonic() > min(deadline, self._stop_asked_at + STOP_SECONDS):
-                    raise
-                time.sleep(0.5)
+        return patiently(
+            call,
+            grace=self._options.grace,
+            give_up=lambda: time.monotonic() > self._stop_asked_at + STOP_SECONDS,
+        )
 
     def _replace_child(self, attempt: RunningAttempt | None = None) -> ChildProcess:
         self._end_child()
