@@ -116,8 +116,8 @@ def _refuse_foreign(connection: sqlalchemy.Connection, found: tuple[str | None, 
     if found == (OPTUNA_REVISION, None) and used and not share:
         raise SchemaMismatchError(
             "the database holds Optuna's tables with studies in them, and was not made by Corebound; nothing was changed. "
-            "Name another database with --storage (CREATE DATABASE corebound makes one), or say --share-database: Corebound then "
-            "adds its tables and triggers beside them, and leaves the studies that are there alone"
+            "Name another database with --storage (CREATE DATABASE corebound makes one), or say --share-database: Corebound "
+            "then adds its tables and triggers beside them, and leaves the studies that are there alone"
         )
 
 
