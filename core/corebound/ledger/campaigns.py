@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import text
 
-from corebound.api.errors import UnknownCampaignError
+from corebound.api.errors import CampaignConflictError, UnknownCampaignError
 from corebound.api.records import CampaignRecord, Phase
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.deletion import delete_campaign
