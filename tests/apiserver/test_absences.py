@@ -8,7 +8,7 @@ import pytest
 
 from corebound.cluster.resources import CAMPAIGNS
 
-from ..cluster.operator_process import OPERATOR, running_operator
+from ..cluster.operator_process import OPERATOR, OperatorProcess, running_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +101,19 @@ def test_a_role_in_one_namespace_is_enough(role_only: Campaigns, plane: ControlP
     assert "default pool" in status["plan"]["pool"]
     assert outside.status("unseen") == {}
     plane.kubectl("delete", "namespace", outside.namespace, "--wait=false")
+
+
+def test_an_operator_without_its_crd_says_what_to_apply(plane: ControlPlane, tmp_path: Path) -> None:
+    """A second API server's worth of names: the group is there, the kind is not."""
+    from ..cluster.control_plane import running
+
+    with running(tmp_path / "bare") as bare:
+        started = OperatorProcess(bare, database="postgresql://nobody@/none", folder=tmp_path / "operator", settings={})
+        started.bind()
+        started.start()
+        assert started.process is not None
+        assert started.process.wait(60) == 75
+        assert "searchcampaigns.corebound.dev is not installed" in started.log
 
 
 def test_many_finished_campaigns_are_no_work(campaigns: Campaigns) -> None:

@@ -148,6 +148,21 @@ class Cluster:
             if error.status != 404:
                 raise
 
+    def served_schema(self, resource: Resource, kind: str) -> Manifest | None:
+        """The schema by which the server keeps objects of that kind; None when it knows no such kind."""
+        try:
+            found = self._request("GET", f"/openapi/v3/apis/{resource.group}/{resource.version}")
+        except ClusterRefusedError as error:
+            if error.status == 404:
+                return None
+            raise
+        for schema in found["components"]["schemas"].values():
+            kinds = schema.get("x-kubernetes-group-version-kind", [])
+            if any(each["kind"] == kind and each["group"] == resource.group for each in kinds):
+                matching: Manifest = schema
+                return matching
+        return None
+
     def watch(
         self,
         resource: Resource,

@@ -33,38 +33,38 @@ def pod_template(
     campaign: SearchCampaign, *, uid: str, threads: int, defaults: TrialDefaults, labels: dict[str, str]
 ) -> Manifest:
     """``spec.template`` of the Job of ``campaign`` with workers of ``threads`` threads."""
-    template = campaign.spec.trial.template
+    template = _template(campaign)
     pool_selector = campaign.spec.pool.node_selector if campaign.spec.pool else {}
     spec: Manifest = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {**RESTRICTED_POD, **_user(defaults), **template.security_context},
+        "securityContext": {**RESTRICTED_POD, **_user(defaults), **template.get("securityContext", {})},
         "containers": [_container(campaign, threads=threads, defaults=defaults)],
-        "volumes": [*_scratch_volumes(defaults), *template.volumes],
-        "nodeSelector": {**defaults.node_selector, **pool_selector, **template.node_selector},
-        "tolerations": [*defaults.tolerations, *template.tolerations],
-        "affinity": template.affinity or _near(uid),
+        "volumes": [*_scratch_volumes(defaults), *template.get("volumes", [])],
+        "nodeSelector": {**defaults.node_selector, **pool_selector, **template.get("nodeSelector", {})},
+        "tolerations": [*defaults.tolerations, *template.get("tolerations", [])],
+        "affinity": template.get("affinity") or _near(uid),
     }
-    secrets = [*({"name": name} for name in defaults.image_pull_secrets), *template.image_pull_secrets]
+    secrets = [*({"name": name} for name in defaults.image_pull_secrets), *template.get("imagePullSecrets", [])]
     optional = {
         "imagePullSecrets": secrets,
-        "priorityClassName": template.priority_class_name or defaults.priority_class_name,
-        "serviceAccountName": template.service_account_name,
+        "priorityClassName": template.get("priorityClassName") or defaults.priority_class_name,
+        "serviceAccountName": template.get("serviceAccountName"),
     }
     spec.update({name: value for name, value in optional.items() if value})
     return {
         "metadata": {
-            "labels": {**template.labels, **labels},
-            "annotations": {**template.annotations, SAFE_TO_EVICT: "false"},
+            "labels": {**template.get("labels", {}), **labels},
+            "annotations": {**template.get("annotations", {}), SAFE_TO_EVICT: "false"},
         },
         "spec": {name: value for name, value in spec.items() if value not in ({}, [])},
     }
 
 
 def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefaults) -> Manifest:
-    trial = campaign.spec.trial
+    trial, template = campaign.spec.trial, _template(campaign)
     resources = {"cpu": str(threads), "memory": str(trial.memory)}
     own_image = trial.image is None
     return {
@@ -74,7 +74,7 @@ def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefault
         "command": ["python", "-m", "corebound_trial", campaign.metadata.name],
         "args": ["--name", "$(COREBOUND_WORKER)", "--threads", str(threads), "--own-quota", "--enforce-memory"],
         "env": environment(trial, threads=threads, home=HOME),
-        **({"envFrom": trial.template.env_from} if trial.template.env_from else {}),
+        **{name: template[name] for name in ("envFrom",) if name in template},
         "resources": {"requests": resources, "limits": resources},
         "securityContext": {
             **RESTRICTED_CONTAINER,
@@ -84,10 +84,15 @@ def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefault
             {"name": "corebound-tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
             {"name": "corebound-home", "mountPath": HOME},
             {"name": "corebound-shm", "mountPath": "/dev/shm"},  # noqa: S108
-            *trial.template.volume_mounts,
+            *template.get("volumeMounts", []),
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+
+
+def _template(campaign: SearchCampaign) -> Manifest:
+    """The campaign's additions as Kubernetes writes them, without what is left out."""
+    return campaign.spec.trial.template.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def _scratch_volumes(defaults: TrialDefaults) -> list[Manifest]:

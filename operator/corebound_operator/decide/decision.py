@@ -85,7 +85,7 @@ def _over(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Decision:
     live = live_job(world.jobs)
     if live is not None:
         left = (finished + timedelta(seconds=LEAVING_SECONDS) - now).total_seconds()
-        if left <= 0 or live.suspended or not live.active:
+        if left <= 0 or live.suspended:
             actions.append(DeleteJob(name=live.name, uid=live.uid, why="its campaign is over"))
         else:
             waits.append(left)

@@ -112,9 +112,11 @@ class Databases:
             return True
         try:
             url = base64.b64decode(secret.get("data", {})[DATABASE_KEY]).decode()
-        except (KeyError, ValueError):
+            works = accepts(url)
+        except (KeyError, ValueError, StorageError):
+            # Also when nothing answers there: a database that is away for us, too, says so when its password is set.
             return False
-        if not accepts(url):
+        if not works:
             return False
         self._working[namespace] = version
         return True

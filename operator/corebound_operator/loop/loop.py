@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.errors import ClusterConflictError, CoreboundError
+from corebound.api.crd import definition
+from corebound.api.errors import ClusterConflictError, ClusterUnreachableError, CoreboundError
 from corebound.cluster.resources import CAMPAIGNS
+from corebound_operator.decide.definition import definition_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +28,8 @@ logger = logging.getLogger(__name__)
 WORKERS: Final = 4
 LONGEST_TURN_SECONDS: Final = 300.0
 MISSED_RESYNCS: Final = 3.0
-OBSERVED = ("succeeded", "failed", "conflict")
+NAMESPACE_GOING: Final = "because it is being terminated"
+"""The API server's words: the campaign goes with its namespace, there is nothing to do for it."""
 
 
 class Loop:
@@ -46,6 +50,7 @@ class Loop:
         self._stopped = threading.Event()
         self._synced_at = time.monotonic()
         self._threads: list[threading.Thread] = []
+        self._said: str | None = None
 
     def start(self) -> None:
         """Begin to reconcile."""
@@ -78,21 +83,25 @@ class Loop:
     def _work(self) -> None:
         while (key := self._queue.take()) is not None:
             began = time.monotonic()
-            again_in, outcome = None, "succeeded"
-            try:
-                again_in = self._reconcile(key)
-            except ClusterConflictError as error:
-                # Somebody changed the object meanwhile: the next turn sees it.
-                outcome = "conflict"
-                logger.debug("changed meanwhile", extra=_about(key, error))
-            except CoreboundError as error:
-                outcome = "failed"
-                logger.warning("reconcile failed", extra=_about(key, error))
-            except Exception as error:  # a defect of ours must not end the thread
-                outcome = "failed"
-                logger.exception("reconcile failed unexpectedly", extra=_about(key, error))
+            outcome, again_in = self._turn(key)
             self._observe(outcome, time.monotonic() - began)
             self._queue.done(key, again_in=again_in, failed=outcome != "succeeded")
+
+    def _turn(self, key: Key) -> tuple[str, float | None]:
+        """How it went, and when to come again."""
+        try:
+            return "succeeded", self._reconcile(key)
+        except ClusterConflictError as error:
+            # Somebody changed the object meanwhile: the next turn sees it.
+            logger.debug("changed meanwhile", extra=_about(key, error))
+            return "conflict", None
+        except CoreboundError as error:
+            if NAMESPACE_GOING in str(error):
+                return "succeeded", None
+            logger.warning("reconcile failed", extra=_about(key, error))
+        except Exception as error:  # a defect of ours must not end the thread
+            logger.exception("reconcile failed unexpectedly", extra=_about(key, error))
+        return "failed", None
 
     def _resync(self) -> None:
         wait = 0.0
@@ -100,6 +109,7 @@ class Loop:
         while not self._stopped.wait(wait):
             wait = self._resync_seconds
             try:
+                self.check_definition()
                 for namespace in watched:
                     for campaign in self._cluster.list(CAMPAIGNS, namespace=namespace):
                         self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
@@ -107,6 +117,23 @@ class Loop:
             except CoreboundError as error:
                 wait = min(10.0, self._resync_seconds)
                 logger.warning("resync failed", extra={"error": str(error)})
+
+    def check_definition(self) -> None:
+        """Say when the CRD is of another version. Raises :class:`ClusterUnreachableError` when there is none."""
+        served = self._cluster.served_schema(CAMPAIGNS, "SearchCampaign")
+        if served is None:
+            raise ClusterUnreachableError("the CRD searchcampaigns.corebound.dev is not installed; apply it first")
+        said = definition_difference(served["properties"]["spec"], _known_spec())
+        if said is not None and said != self._said:
+            logger.warning("the CRD differs", extra={"error": said})
+        self._said = said
+
+
+@cache
+def _known_spec() -> dict[str, Any]:
+    schema = definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    known: dict[str, Any] = schema["properties"]["spec"]
+    return known
 
 
 def _about(key: Key, error: Exception) -> dict[str, str]:

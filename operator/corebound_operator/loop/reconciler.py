@@ -124,6 +124,9 @@ class Reconciler:
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
         for action in decision.actions:
             self._act(action, world, found, ledger)
+        if any(isinstance(action, FinishCampaign) for action in decision.actions):
+            # Every slot has another state now: the next turn, at once, shows phase and counts that belong together.
+            return 0.0
         return self._write_status(found, world, decision)
 
     def _ledger(

@@ -95,4 +95,4 @@ class Recorder:
         try:
             self._cluster.create(EVENTS, event)
         except ClusterError as error:
-            logger.warning("an event could not be written", extra={"campaign": metadata["name"], "error": str(error)})
+            logger.info("an event could not be written", extra={"campaign": metadata["name"], "error": str(error)})

@@ -19,7 +19,6 @@ import click
 if TYPE_CHECKING:
     from corebound.cluster.client import Cluster
     from corebound_operator.build.settings import Settings
-    from corebound_operator.loop.queue import Key
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ METRICS_PORT: Final = 8081
     epilog="\b\nExamples:\n"
     "  KUBECONFIG=~/.kube/config COREBOUND_DATABASE_URL=postgresql://... corebound-operator --config operator.yaml\n"
     "\b\nExit status:\n  0  asked to stop\n  2  wrong settings, or a CRD of another version\n"
-    " 75  no cluster that answers"
+    " 75  no cluster that answers, or it has no SearchCampaigns yet"
 )
 @click.option("--config", type=click.Path(path_type=Path), help="The operator's settings as YAML.")
 @click.option("--context", help="Context of the kubeconfig; default: the pod's service account, else the current one.")
@@ -81,17 +80,16 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
         observe=metrics.saw,
     )
 
-    def reconcile(key: Key) -> float | None:
-        return reconciler.reconcile(key)
-
     loop = Loop(
         queue=queue,
-        reconcile=reconcile,
+        reconcile=reconciler.reconcile,
         cluster=cluster,
         namespaces=settings.namespaces,
         resync_seconds=settings.resync_seconds,
         observe=metrics.turn,
     )
+    # kopf looks for the kinds it watches once, at its start.
+    loop.check_definition()
     metrics.serve(metrics_port)
     loop.start()
     logger.info("the operator runs")
