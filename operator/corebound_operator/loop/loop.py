@@ -117,6 +117,8 @@ class Loop:
             except CoreboundError as error:
                 wait = min(10.0, self._resync_seconds)
                 logger.warning("resync failed", extra={"error": str(error)})
+            except Exception:  # a defect of ours: the probe notices that no resync succeeds
+                logger.exception("resync failed unexpectedly")
 
     def check_definition(self) -> None:
         """Say when the CRD is of another version. Raises :class:`ClusterUnreachableError` when there is none."""
