@@ -49,7 +49,8 @@ def definition() -> dict[str, Any]:
                 "listKind": "SearchCampaignList",
                 "plural": PLURAL,
                 "singular": "searchcampaign",
-                "shortNames": ["sc"],
+                # Not sc: that is Kubernetes' own for StorageClasses, and kubectl would warn each of their users.
+                "shortNames": ["campaign", "campaigns"],
                 "categories": ["all", "corebound"],
             },
             "versions": [

@@ -294,6 +294,7 @@ _EXPECTED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "too_short": "at least one entry",
+    "string_too_short": "a text that is not empty",
 }
 
 

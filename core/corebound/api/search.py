@@ -350,8 +350,11 @@ def holds(parameter: FloatParameter | IntParameter | CategoricalParameter, value
 
 
 def _is_on_step(distance: float, step: float | None) -> bool:
-    # Optuna's own tolerance; a point off the steps would be dropped by it with a warning.
-    return not step or step < 0 or abs(distance / step - round(distance / step)) < 1e-8
+    if not step or step < 0:
+        return True
+    steps = distance / step
+    # Optuna's own tolerance; a point off the steps would be dropped by it with a warning. No float is off endless steps.
+    return math.isinf(steps) or abs(steps - round(steps)) < 1e-8
 
 
 def _range_rules(parameter: FloatParameter | IntParameter) -> tuple[Rule, ...]:

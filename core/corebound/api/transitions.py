@@ -7,11 +7,11 @@ made by walking the models.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from corebound.api.immutability import CHANGEABLE
 from corebound.api.model import models_in
-from corebound.api.quantities import bytes_form, cpu_form, duration_form
+from corebound.api.quantities import bytes_form
 from corebound.api.spec import CampaignSpec
 from corebound.api.structural import Structural, quoted, rule, said
 from corebound.api.values import Cpu, Duration, Memory, Price
@@ -124,7 +124,11 @@ _COMPARED: Final = {
     _kind(Price): _equal_quantities,
 }
 """Found by identity: each kind has its own object."""
-_WRITTEN: Final = {_kind(Duration): duration_form, _kind(Cpu): cpu_form, _kind(Memory): bytes_form}
+_WRITTEN: Final[dict[Structural, Callable[[Any], str]]] = {
+    _kind(Duration): lambda seconds: f"{seconds:g}s",
+    _kind(Memory): lambda size: str(bytes_form(size)),
+}
+"""Defaults of kinds that are compared by what they mean."""
 
 
 def _kind_of(field: FieldInfo) -> Structural | None:
@@ -146,7 +150,7 @@ def _default(field: FieldInfo) -> tuple[str, str]:
         return ("dyn([])" if isinstance(value, list) else "dyn({})"), ""
     kind = _kind_of(field)
     if kind is not None and kind in _WRITTEN:
-        value = str(_WRITTEN[kind](value))
+        value = _WRITTEN[kind](value)
     if isinstance(value, bool):
         return str(value).lower(), str(value).lower()
     return (quoted(value) if isinstance(value, str) else str(value)), str(value)
