@@ -73,8 +73,7 @@ def stand(folder: Path) -> Iterator[Bench]:
             connection.execute("CREATE DATABASE campaigns OWNER operator")
         host = quote(str(EmbeddedPostgres(folder / "postgres").socket_folder), safe="")
         database = f"postgresql+psycopg://operator@/campaigns?host={host}"
-        plane.kubectl("apply", "--server-side", "-f", str(CRD))
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/searchcampaigns.corebound.dev")
+        plane.install(CRD)
         with running_operator(plane, database=database, folder=folder / "operator", settings=SETTINGS) as operator:
             bench = Bench(plane, operator, database)
             try:

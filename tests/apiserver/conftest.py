@@ -41,8 +41,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def cluster(plane: ControlPlane) -> Cluster:
     """With the CRD."""
-    plane.kubectl("apply", "--server-side", "-f", str(CUSTOM_RESOURCE))
-    plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/searchcampaigns.corebound.dev")
+    plane.install(CUSTOM_RESOURCE)
     return connect(kubeconfig=plane.kubeconfig)
 
 

@@ -71,8 +71,8 @@ def test_pods_carry_the_contract_and_nothing_they_do_not_need(campaigns: Campaig
     assert pod["restartPolicy"] == "Never"
     assert job["spec"]["backoffLimitPerIndex"]
     rules = job["spec"]["podFailurePolicy"]["rules"]
-    assert [rule["action"] for rule in rules] == ["Ignore", "Ignore", "FailJob"]
-    assert rules[2]["onExitCodes"]["values"] == [78]
+    assert [rule["action"] for rule in rules] == ["FailJob", "FailIndex", "FailIndex"]
+    assert rules[0]["onExitCodes"]["values"] == [78]
     assert "topologySpreadConstraints" not in pod
     annotations = job["spec"]["template"]["metadata"]["annotations"]
     assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
@@ -275,3 +275,51 @@ def test_every_verb_of_the_operators_rules_has_its_reason() -> None:
     for line in RULES.read_text(encoding="utf-8").splitlines():
         if line.startswith("      - "):
             assert " # " in line, line
+
+
+def test_ten_thousand_trials_have_a_status_of_the_same_size(campaigns: Campaigns, tmp_path: Path) -> None:
+    campaigns.apply("vast", trials=10_000, parallelism=2, trial=waiting(tmp_path / "never"))
+    status = campaigns.wait("vast", lambda found: found.get("trials", {}).get("running") == 2, "two running trials")
+    assert status["trials"]["of"] == 10_000
+    assert len(json.dumps(campaigns.status("vast"))) < 4000
+    campaigns.delete("vast")
+
+
+def test_a_budget_that_is_used_up_suspends_and_a_larger_one_resumes(campaigns: Campaigns) -> None:
+    pool = {"pricePerHour": "36000", "nodeSelector": {"kubernetes.io/hostname": "node-1"}}
+    trial = {"entrypoint": "objectives.py:steps", "arguments": {"seconds": 6}}
+    budget = {"amount": "4", "currency": "EUR"}
+    campaigns.apply("costly", trials=2, parallelism=2, pool=pool, budget=budget, trial=trial)
+    status = campaigns.phase("costly", "Suspended", "Succeeded", "Failed")
+    assert status["phase"] == "Suspended"
+    assert status["cost"].endswith("EUR")
+    assert "raise spec.budget.amount" in status["message"]
+    campaigns.patch("costly", budget={"amount": "4000", "currency": "EUR"})
+    assert campaigns.phase("costly", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
+def test_too_many_failed_trials_end_it(campaigns: Campaigns) -> None:
+    policy = {"maxFailedTrials": 1}
+    campaigns.apply(
+        "limit", trials=20, parallelism=1, failurePolicy=policy, trial={"entrypoint": "objectives.py:raises"}
+    )
+    status = campaigns.phase("limit", "Failed")
+    assert campaigns.condition("limit", "Failed")["reason"] == "TooManyFailedTrials"
+    assert status["trials"]["failed"] < 20
+
+
+def test_workers_that_cannot_start_end_it_with_their_last_words(campaigns: Campaigns) -> None:
+    """A command that is no worker at all, as in an image without Corebound."""
+    template = {"envFrom": [{"secretRef": {"name": "hides-python", "optional": True}}]}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "hides-python"},
+        "stringData": {"PYTHONPATH": "/nothing", "PYTHONHOME": "/nothing"},
+    }
+    campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(secret))
+    trial = {"entrypoint": "objectives.py:quick", "template": template}
+    campaigns.apply("broken", trials=3, parallelism=3, trial=trial)
+    status = campaigns.phase("broken", "Failed")
+    assert campaigns.condition("broken", "Failed")["reason"] == "WorkersKeepDying"
+    assert "pods in a row" in status["message"]

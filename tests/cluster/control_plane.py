@@ -31,6 +31,7 @@ START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 ADMINISTRATORS: Final = "system:masters"
 OPERATOR: Final = "corebound-operator"
+ESTABLISHED: Final = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
 NOT_NEEDED: Final = (
     "horizontal-pod-autoscaler-controller",
     "node-lifecycle-controller",
@@ -68,6 +69,18 @@ class ControlPlane:
         path.write_text(json.dumps(_kubeconfig(self.url, self.certificate, token)), encoding="utf-8")
         path.chmod(0o600)
         return path
+
+    def install(self, definition: Path) -> None:
+        """Apply a CustomResourceDefinition and wait until its kind is served.
+
+        Not by ``kubectl wait``: that fails while the object has no conditions at all.
+        """
+        self.kubectl("apply", "--server-side", "-f", str(definition))
+        deadline = time.monotonic() + START_SECONDS
+        while "True" not in self.kubectl("get", "-f", str(definition), "-o", ESTABLISHED):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{definition.name} is not served after {START_SECONDS:.0f} s")
+            time.sleep(0.1)
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints on stdout; on failure its stderr is the error."""

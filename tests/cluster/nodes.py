@@ -181,6 +181,11 @@ class ProcessNode:
 
     def _environment(self, pod: _Pod, container: Manifest) -> dict[str, str]:
         found: dict[str, str] = {}
+        for source in container.get("envFrom", []):
+            reference = source.get("secretRef", {})
+            secret = self._cluster.get(SECRETS, reference.get("name", ""), namespace=pod.namespace)
+            for name, value in (secret or {}).get("data", {}).items():
+                found[name] = base64.b64decode(value).decode()
         for variable in container.get("env", []):
             source = variable.get("valueFrom", {})
             if "secretKeyRef" in source:

@@ -1,7 +1,7 @@
 """One Indexed Job per round of a campaign: parallelism = completions = workers, so that both can be raised while it runs.
 
-Elastic Indexed Jobs (KEP-3715) may only change both together; an index that fails is tried again by itself (KEP-3850), and
-its failure is none of the campaign's: a new index or a new round takes the slots that are left.
+Elastic Indexed Jobs (KEP-3715) may only change both together; an index that fails is tried once more by itself (KEP-3850),
+and its failure is none of the campaign's: a new index or a new round takes the slots that are left.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-RETRIES_OF_AN_INDEX: Final = 3
+RETRIES_OF_AN_INDEX: Final = 1
 
 
 def job_manifest(

@@ -25,6 +25,9 @@ GRACE_SECONDS: Final = 60
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 NEAR_OWN_NODES: Final = 50
 
+BLAMELESS: Final = (ExitCode.LEDGER_UNREACHABLE, ExitCode.STOPPED)
+"""Exits that say nothing against the campaign."""
+
 RESTRICTED_POD: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 RESTRICTED_CONTAINER: Final[Manifest] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
@@ -116,14 +119,16 @@ def _near(uid: str) -> Manifest:
 
 
 def failure_rules() -> list[Manifest]:
-    """What a worker's exit means to the Job (KEP-3329), in this order.
+    """What a worker's exit means to the Job (KEP-3329): the first rule that matches counts.
 
-    Evictions, an unreachable ledger and a stop are nobody's fault; a broken contract fails the Job at once.
+    A broken contract fails the Job at once. Evictions, a stop and an unreachable ledger are nobody's fault: they end their
+    index, for which the operator adds another one at once. Ignored instead, they would wait in a back-off that doubles up to
+    ten minutes, and on spot nodes the cores would idle.
     """
-    ignored = [ExitCode.LEDGER_UNREACHABLE.value, ExitCode.STOPPED.value]
     broken = [ExitCode.CONTRACT_BROKEN.value]
+    blameless = [code.value for code in BLAMELESS]
     return [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        {"action": "Ignore", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": ignored}},
         {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": broken}},
+        {"action": "FailIndex", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailIndex", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": blameless}},
     ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.jobs import PodTrouble, moment
 from corebound_operator.build.names import CONTAINER
+from corebound_operator.build.pod import BLAMELESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ def failures_since(pods: Sequence[Manifest], last_close: datetime | None) -> int
     count = 0
     for pod in pods:
         status = pod.get("status", {})
-        if status.get("phase") != "Failed" or _disrupted(pod):
+        if status.get("phase") != "Failed" or _is_blameless(pod):
             continue
         ended = moment((_terminated(pod) or {}).get("finishedAt"))
         if last_close is None or ended is None or ended > last_close:
@@ -92,7 +93,7 @@ def _placing(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
 def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         ended = _terminated(pod)
-        if ended is None or pod.get("status", {}).get("phase") != "Failed" or _disrupted(pod):
+        if ended is None or pod.get("status", {}).get("phase") != "Failed" or _is_blameless(pod):
             continue
         reason = "OOMKilled" if ended.get("reason") == "OOMKilled" else "WorkerFailed"
         lines = str(ended.get("message") or "").strip().splitlines()
@@ -111,7 +112,10 @@ def _terminated(pod: Manifest) -> Manifest | None:
     return found
 
 
-def _disrupted(pod: Manifest) -> bool:
+def _is_blameless(pod: Manifest) -> bool:
+    """Evicted, stopped, or without its ledger."""
+    if (_terminated(pod) or {}).get("exitCode") in BLAMELESS:
+        return True
     conditions = pod.get("status", {}).get("conditions") or []
     return any(each.get("type") == "DisruptionTarget" and each.get("status") == "True" for each in conditions)
 
