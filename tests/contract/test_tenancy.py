@@ -8,6 +8,7 @@ import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,11 +20,18 @@ import pytest
 import sqlalchemy
 from psycopg import sql
 
-from corebound.api.errors import CampaignConflictError, FencedError, StorageError, StorageUnreachableError
+from corebound.api.errors import (
+    CampaignConflictError,
+    FencedError,
+    SchemaMismatchError,
+    StorageError,
+    StorageUnreachableError,
+)
 from corebound.api.records import Phase, SlotProgress, SlotState, WorkerTelemetry
 from corebound.api.search import Objective, Search
 from corebound.ledger.connection import database_url, engine_options
 from corebound.ledger.ledger import Ledger, open_ledger
+from corebound.ledger.schema import prepare_database
 from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import (
     Tenant,
@@ -84,15 +92,14 @@ def locked_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
             admin.as_superuser(f"CREATE ROLE operator LOGIN CREATEROLE PASSWORD '{OPERATORS}'")
             admin.as_superuser(f"CREATE ROLE humble LOGIN PASSWORD '{OPERATORS}'")
             yield host
-            assert_unseen(postgres.data_folder)
 
 
-def assert_unseen(data: Path) -> None:
-    """The server's log has every statement, and no password but those that the tests themselves gave."""
-    logged = [line for file in (data / "log").iterdir() for line in file.read_text(errors="replace").splitlines()]
-    assert any("ALTER ROLE" in line and "SCRAM-SHA-256$" in line for line in logged)
-    shown = [line for line in logged if PASSWORD in line or OPERATORS in line]
-    assert [line for line in shown if "CREATE ROLE" not in line] == []
+def server_log(host: str) -> list[str]:
+    """Every statement of every session so far, and every error."""
+    with psycopg.connect(host=host, user="corebound", dbname="postgres") as connection:
+        [data] = connection.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'").fetchone() or [""]
+    logs = (Path(data) / "log").iterdir()
+    return [line for file in logs for line in file.read_text(errors="replace").splitlines()]
 
 
 @pytest.fixture
@@ -388,6 +395,9 @@ def test_a_password_stands_in_no_message(database: Database, caplog: pytest.LogC
                 assert PASSWORD.encode() not in command.read_bytes()
             except OSError:
                 continue
+    logged = server_log(database.host)
+    assert any("ALTER ROLE" in line and "SCRAM-SHA-256$" in line for line in logged)
+    assert [line for line in logged if PASSWORD in line] == []
     for word in (PASSWORD, OPERATORS, "SCRAM-SHA-256$"):
         assert word not in "".join(said)
         assert word not in caplog.text
@@ -428,3 +438,148 @@ def test_an_object_made_again_is_another_campaign(database: Database) -> None:
         assert [row.state for row in ledger.slots.rows(old.campaign_id)] == [SlotState.SKIPPED] * 3
         assert optuna.load_study(study_name="search@1", storage=storage).trials[0].state.name == "FAIL"
         storage.close()
+
+
+def rows_of_a_campaign(url: str) -> dict[str, int]:
+    """How many rows each table has."""
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE '%version%'"
+        ).fetchall()
+        count = "SELECT count(*) FROM {}"
+        return {
+            name: (connection.execute(sql.SQL(count).format(sql.Identifier(name))).fetchone() or [0])[0]
+            for (name,) in tables
+        }
+
+
+def test_a_deleted_campaign_leaves_nothing_and_its_worker_is_fenced(ledger: Ledger, url: str) -> None:
+    before = rows_of_a_campaign(url)
+    record = campaign(ledger)
+    worker_id = ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=1, cores="")
+    claim = ledger.slots.claim(record.campaign_id, worker_id)
+    assert claim is not None
+    storage = CampaignStorage(url, grace=5)
+    trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={})
+    study = optuna.load_study(study_name=record.study_name, storage=storage)
+    trial = optuna.Trial(study, trial_id)
+    trial.suggest_float("x", 0, 1)
+    trial.report(1.0, 1)
+    trial.set_user_attr("note", 1)
+    study.set_user_attr("note", 1)
+    ledger.checkpoints.save(claim, b"state", step=1)
+    ledger.workers.beat(worker_id, WorkerTelemetry(), claim=claim, progress=SlotProgress(step=1))
+    ledger.campaigns.delete(record.campaign_id)
+    ledger.campaigns.delete(record.campaign_id)
+    assert rows_of_a_campaign(url) == before
+    for late in (
+        lambda: trial.suggest_float("y", 0, 1),
+        lambda: trial.report(2.0, 2),
+        lambda: trial.set_user_attr("late", 1),
+        lambda: study.tell(trial, 1.0),
+        lambda: ledger.slots.close(claim, cpu_seconds=0),
+        lambda: ledger.slots.lose(claim, error="late"),
+        lambda: ledger.checkpoints.save(claim, b"late", step=2),
+        lambda: ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=1, cores=""),
+    ):
+        with pytest.raises(FencedError):
+            late()
+    storage.close()
+    assert ledger.slots.claim(record.campaign_id, worker_id) is None
+    assert rows_of_a_campaign(url) == before
+
+
+def test_what_ended_long_ago_is_retired_unless_its_object_is_there(ledger: Ledger, url: str) -> None:
+    ended, kept, running = (campaign(ledger, name) for name in ("ended", "kept", "running"))
+    for record in (ended, kept):
+        ledger.campaigns.finish(record.campaign_id, Phase.SUCCEEDED, reason="Done", message="done")
+    assert ledger.campaigns.retire(timedelta(days=1), keep=[]) == []
+    retired = ledger.campaigns.retire(timedelta(), keep=[kept.uid])
+    assert [record.uid for record in retired] == [ended.uid]
+    assert [record.uid for record in ledger.campaigns.all()] == [kept.uid, running.uid]
+
+
+def test_a_summary_is_one_statement(ledger: Ledger, url: str) -> None:
+    record = campaign(ledger, trials=6)
+    worker_id = ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=2, cores="")
+    ledger.workers.beat(worker_id, WorkerTelemetry(cpu_seconds=3, wall_seconds=2, throttled_seconds=1))
+    storage = CampaignStorage(url, grace=5)
+    study = optuna.load_study(study_name=record.study_name, storage=storage)
+    for loss, constraint in ((float("inf"), 0.0), (3.0, 0.0), (2.0, 0.0), (2.0, 0.0), (1.0, 1.0)):
+        claim = ledger.slots.claim(record.campaign_id, worker_id)
+        assert claim is not None
+        trial = optuna.Trial(
+            study, storage.create_trial(claim, study_id=record.study_id, fixed_params={"x": loss / 10})
+        )
+        if loss < float("inf"):
+            trial.suggest_float("x", 0, 1)
+        storage.set_trial_system_attr(trial._trial_id, "constraints:c", constraint)
+        study.tell(trial, loss)
+        ledger.slots.close(claim, cpu_seconds=1)
+    statements: list[str] = []
+    engine = ledger.campaigns._engine
+    sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *each: statements.append(each[2]))
+    found = ledger.summaries.of(record, maximize=[False])
+    assert len(statements) == 1
+    assert found.best is not None
+    assert (found.best.slot, found.best.value, found.best.params) == (2, 2.0, {"x": 0.2}), "the first of equals"
+    assert (found.done, found.claimable, found.live_workers, found.failed_first) == (5, 1, 1, False)
+    assert (found.cpu_seconds, found.worker_seconds, found.throttled_seconds) == (3, 4, 1)
+    worst = ledger.summaries.of(record, maximize=[True]).best
+    assert worst is not None
+    assert (worst.slot, worst.value, worst.params) == (0, float("inf"), {})
+    storage.close()
+
+
+def test_the_front_counts_all_that_nobody_beats(ledger: Ledger, url: str) -> None:
+    record = ledger.campaigns.create(
+        name="front",
+        specification={"spec": {}},
+        trials=6,
+        directions=["minimize", "maximize"],
+        metric_names=["loss", "speed"],
+        retries=0,
+        retry_exceptions=False,
+    )
+    ledger.campaigns.begin(record.campaign_id, threads=1, workers=1)
+    worker_id = ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=1, cores="")
+    storage = CampaignStorage(url, grace=5)
+    study = optuna.load_study(study_name="front", storage=storage)
+    for values in ((1.0, 1.0), (2.0, 3.0), (2.0, 3.0), (2.5, 2.0), (float("inf"), 9.0), (3.0, 3.0)):
+        claim = ledger.slots.claim(record.campaign_id, worker_id)
+        assert claim is not None
+        trial = optuna.Trial(study, storage.create_trial(claim, study_id=record.study_id, fixed_params={}))
+        study.tell(trial, values)
+        ledger.slots.close(claim, cpu_seconds=1)
+    found = ledger.summaries.of(record, maximize=[False, True])
+    assert found.best is None
+    assert found.front_size == 4
+    assert found.front_size == len(study.best_trials)
+    storage.close()
+
+
+def test_an_older_ledger_is_upgraded_with_its_results(ledger: Ledger, url: str) -> None:
+    record = campaign(ledger)
+    worker_id = ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=1, cores="")
+    claim = ledger.slots.claim(record.campaign_id, worker_id)
+    assert claim is not None
+    storage = CampaignStorage(url, grace=5)
+    trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={})
+    storage.set_trial_state_values(trial_id, optuna.trial.TrialState.COMPLETE, [4.0])
+    ledger.slots.close(claim, cpu_seconds=1)
+    storage.close()
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        for statement in (
+            "DROP TRIGGER corebound_keep_results ON corebound_slots",
+            "DROP FUNCTION corebound_keep_results, corebound_results",
+            "DROP INDEX corebound_slots_failed",
+            "ALTER TABLE corebound_slots DROP COLUMN results",
+            "UPDATE corebound_alembic_version SET version_num = '0001'",
+        ):
+            connection.execute(statement)
+    with pytest.raises(SchemaMismatchError, match="corebound run upgrades it"):
+        open_ledger(url, application="test")
+    prepare_database(url)
+    best = ledger.summaries.of(record, maximize=[False]).best
+    assert best is not None
+    assert best.value == 4.0

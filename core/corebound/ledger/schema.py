@@ -17,7 +17,9 @@ from corebound.ledger.connection import database_url, engine_options, make_engin
 if TYPE_CHECKING:
     import sqlalchemy
 
-LEDGER_REVISION: Final = "0001"
+LEDGER_REVISION: Final = "0002"
+OLDER_LEDGERS: Final = ("0001",)
+"""What is upgraded in place."""
 OPTUNA_REVISION: Final = "v3.2.0.a"
 _LOCK: Final = 0x636F7265
 # Each schema of a database has its own ledger. Advisory locks are the whole database's, so their keys name it.
@@ -90,7 +92,7 @@ def _revisions(connection: sqlalchemy.Connection) -> tuple[str | None, str | Non
 
 
 def _refuse_newer(found: tuple[str | None, str | None]) -> None:
-    if found[0] not in (None, OPTUNA_REVISION) or found[1] not in (None, LEDGER_REVISION):
+    if found[0] not in (None, OPTUNA_REVISION) or found[1] not in (None, LEDGER_REVISION, *OLDER_LEDGERS):
         raise _mismatch(found)
 
 
@@ -122,6 +124,11 @@ def _refuse_foreign(connection: sqlalchemy.Connection, found: tuple[str | None, 
 
 
 def _mismatch(found: tuple[str | None, str | None]) -> SchemaMismatchError:
+    if found[0] == OPTUNA_REVISION and found[1] in OLDER_LEDGERS:
+        return SchemaMismatchError(
+            f"the database holds ledger {found[1]}, this program knows {LEDGER_REVISION}: corebound run upgrades it, and so "
+            "does the operator when it starts"
+        )
     return SchemaMismatchError(
         f"the database holds Optuna's schema {found[0] or 'not at all'} and ledger {found[1] or 'not at all'}, this "
         f"program knows {OPTUNA_REVISION} and {LEDGER_REVISION}: use the version of Corebound that wrote it, or another "

@@ -180,7 +180,7 @@ class CampaignStorage(BaseStorage):
             values=[value for value, _ in stored],
             kinds=[kind for _, kind in stored],
         )
-        if not told and self._fresh(trial_id).state is not state:
+        if not told and self._state_now(own) is not state:
             raise FencedError(f"trial {own.number} was finished by another writer")
         own.state = state
         return True
@@ -285,6 +285,12 @@ class CampaignStorage(BaseStorage):
     def _fresh(self, trial_id: int) -> FrozenTrial:
         found: FrozenTrial = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
         return found
+
+    def _state_now(self, own: FrozenTrial) -> TrialState:
+        try:
+            return self._fresh(own._trial_id).state
+        except KeyError as error:
+            raise FencedError(f"trial {own.number} was deleted with its campaign; nothing is written") from error
 
     def _read(self, read: Callable[[Any], Any]) -> Any:
         with self._statements.connect() as connection:

@@ -1,4 +1,7 @@
-"""A campaign in constant size, whatever its number of trials."""
+"""A campaign in constant size, by one statement: one round trip, and one look at slots and leases.
+
+Results stand beside the slots, so Optuna's tables are asked for the best trial's parameters only.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +11,58 @@ from sqlalchemy import text
 
 from corebound.api.records import BestTrial, CampaignRecord, LedgerSummary, SlotState
 from corebound.ledger.connection import storage_errors
-from corebound.ledger.rows import external_value, stored_value
+from corebound.ledger.rows import external_value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import sqlalchemy
 
-_COUNTS: Final = text("""
-    SELECT s.state, count(*) AS count,
-           count(*) FILTER (WHERE s.state = 'open' OR l.expires_at < clock_timestamp()) AS claimable,
-           min(s.started_at) AS first_claim, max(s.finished_at) AS last_close
-    FROM corebound_slots s LEFT JOIN corebound_leases l USING (campaign_id, slot)
-    WHERE s.campaign_id = :campaign GROUP BY s.state
-""")
+FIRST_CLOSED: Final = 5
 # A trial that was stopped and carried on later did not run all the time between: it counts only where there is no other.
-_MEAN_SECONDS: Final = text("""
-    SELECT coalesce(avg(extract(epoch FROM s.finished_at - s.started_at)) FILTER (WHERE s.starts = 1),
-                    avg(s.cpu_seconds / coalesce(c.threads, 1)))::float
-    FROM corebound_slots s JOIN corebound_campaigns c USING (campaign_id)
-    WHERE s.campaign_id = :campaign AND s.state IN ('succeeded', 'pruned')
-""")
-_WORKERS: Final = text("""
-    SELECT count(*) FILTER (WHERE ended_at IS NULL), coalesce(sum((telemetry->>'cpu_seconds')::float), 0),
-           coalesce(sum(threads * (telemetry->>'wall_seconds')::float), 0),
-           coalesce(sum((telemetry->>'throttled_seconds')::float), 0)
-    FROM corebound_workers WHERE campaign_id = :campaign
-""")
 # Trials without a slot, copies of another study's among them, are no result of this campaign.
-_FEASIBLE: Final = """
-    FROM corebound_slots s JOIN trials t ON t.trial_id = s.trial_id JOIN trial_values v ON v.trial_id = t.trial_id
-    WHERE s.campaign_id = :campaign AND t.state = 'COMPLETE' AND NOT EXISTS (
-        SELECT 1 FROM trial_system_attributes a WHERE a.trial_id = t.trial_id AND a.key LIKE 'constraints:%'
-          AND a.value_json::float > 0)
-"""
-_BEST: Final = f"""
-    SELECT t.trial_id, t.number, s.slot, v.value, v.value_type::text {_FEASIBLE} AND v.objective = 0
-    ORDER BY CASE v.value_type::text WHEN 'INF_POS' THEN 'Infinity'::float WHEN 'INF_NEG' THEN '-Infinity'::float
-             ELSE v.value END {{direction}}, t.number LIMIT 1
-"""
-_LAST_ERROR: Final = text("""
-    SELECT error FROM corebound_slots WHERE campaign_id = :campaign AND state = 'failed' ORDER BY finished_at DESC LIMIT 1
-""")
-_FIRST_CLOSED: Final = text("""
-    SELECT state FROM corebound_slots WHERE campaign_id = :campaign AND finished_at IS NOT NULL AND state <> 'skipped'
-    ORDER BY finished_at LIMIT 5
+_SUMMARY: Final = text("""
+    WITH groups AS (
+        SELECT state, count(*) AS count, min(started_at) AS first_claim, min(finished_at) AS first_close,
+            max(finished_at) AS last_close, count(*) FILTER (WHERE starts = 1) AS straight,
+            sum(date_part('epoch', finished_at - started_at)) FILTER (WHERE starts = 1) AS straight_seconds,
+            sum(cpu_seconds) AS cpu_seconds
+        FROM corebound_slots WHERE campaign_id = :campaign GROUP BY state
+    ), good AS (
+        SELECT min(first_close) AS first_close, sum(straight_seconds) / nullif(sum(straight), 0) AS mean_seconds,
+            sum(cpu_seconds) / nullif(sum(count), 0) AS mean_cpu
+        FROM groups WHERE state IN ('succeeded', 'pruned')
+    ), workers AS (
+        SELECT count(*) FILTER (WHERE ended_at IS NULL) AS live,
+            coalesce(sum((telemetry->>'cpu_seconds')::float), 0) AS cpu,
+            coalesce(sum(threads * (telemetry->>'wall_seconds')::float), 0) AS reserved,
+            coalesce(sum((telemetry->>'throttled_seconds')::float), 0) AS throttled
+        FROM corebound_workers WHERE campaign_id = :campaign
+    ), best AS (
+        SELECT slot, trial_id, results[1] AS value FROM corebound_slots
+        WHERE campaign_id = :campaign AND :one AND results IS NOT NULL AND results[1] = CASE WHEN :maximize
+            THEN (SELECT max(results[1]) FROM corebound_slots WHERE campaign_id = :campaign AND results IS NOT NULL)
+            ELSE (SELECT min(results[1]) FROM corebound_slots WHERE campaign_id = :campaign AND results IS NOT NULL) END
+        ORDER BY trial_id LIMIT 1
+    )
+    SELECT clock_timestamp() AS now, workers.*,
+        (SELECT json_object_agg(state, count) FROM groups) AS counts,
+        (SELECT min(first_claim) FROM groups) AS first_claim, (SELECT max(last_close) FROM groups) AS last_close,
+        coalesce(good.mean_seconds, good.mean_cpu / coalesce(
+            (SELECT threads FROM corebound_campaigns WHERE campaign_id = :campaign), 1)) AS mean_trial_seconds,
+        (SELECT count(*) FROM corebound_leases WHERE campaign_id = :campaign AND expires_at < clock_timestamp()) AS expired,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM corebound_slots WHERE campaign_id = :campaign AND state = 'failed'
+              AND finished_at < coalesce(good.first_close, 'infinity') LIMIT :first) failures) AS failed_before_good,
+        (SELECT error FROM corebound_slots WHERE campaign_id = :campaign AND state = 'failed'
+         ORDER BY finished_at DESC LIMIT 1) AS last_error,
+        (SELECT slot FROM best) AS best_slot, (SELECT value FROM best) AS best_value,
+        (SELECT number FROM trials WHERE trial_id = (SELECT trial_id FROM best)) AS best_number,
+        (SELECT json_agg(json_build_array(param_name, param_value, distribution_json) ORDER BY param_id) FROM trial_params
+         WHERE trial_id = (SELECT trial_id FROM best)) AS best_params,
+        CASE WHEN NOT :one THEN (SELECT json_agg(results) FROM corebound_slots
+            WHERE campaign_id = :campaign AND results IS NOT NULL) END AS points
+    FROM good, workers
 """)
 
 
@@ -59,70 +71,52 @@ class Summaries:
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
+        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def of(self, campaign: CampaignRecord, *, maximize: list[bool]) -> LedgerSummary:
         """The campaign as it stands now; ``maximize`` has one entry per objective."""
-        with storage_errors(self._engine), self._engine.begin() as connection:
-            values = {"campaign": campaign.campaign_id}
-            now = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            groups = connection.execute(_COUNTS, values).mappings().all()
-            live, cpu, reserved, throttled = connection.execute(_WORKERS, values).one()
-            first_closed = connection.execute(_FIRST_CLOSED, values).scalars().all()
-            counts = {SlotState(group["state"]): group["count"] for group in groups}
-            one = len(maximize) == 1
-            return LedgerSummary(
-                campaign=campaign,
-                now=now,
-                counts=counts,
-                claimable=sum(group["claimable"] for group in groups if group["state"] in ("open", "running")),
-                live_workers=live,
-                best=_best(connection, campaign, maximize=maximize[0]) if one else None,
-                front_size=None if one else _front_size(connection, campaign, maximize=maximize),
-                cpu_seconds=cpu,
-                worker_seconds=reserved,
-                throttled_seconds=throttled,
-                mean_trial_seconds=connection.execute(_MEAN_SECONDS, values).scalar(),
-                first_claim_at=min((g["first_claim"] for g in groups if g["first_claim"]), default=None),
-                last_close_at=max((g["last_close"] for g in groups if g["last_close"]), default=None),
-                failed_first=len(first_closed) >= min(5, campaign.trials)
-                and all(state == "failed" for state in first_closed),
-                last_error=connection.execute(_LAST_ERROR, values).scalar(),
-            )
+        one = len(maximize) == 1
+        first = min(FIRST_CLOSED, campaign.trials)
+        values = {"campaign": campaign.campaign_id, "one": one, "maximize": maximize[0], "first": first}
+        with storage_errors(self._engine), self._statements.connect() as connection:
+            row = connection.execute(_SUMMARY, values).mappings().one()
+        counts = {SlotState(state): count for state, count in row["counts"].items()}
+        return LedgerSummary(
+            campaign=campaign,
+            now=row["now"],
+            counts=counts,
+            claimable=counts.get(SlotState.OPEN, 0) + row["expired"],
+            live_workers=row["live"],
+            best=_best(row),
+            front_size=None if one else _front_size(row["points"] or [], maximize=maximize),
+            cpu_seconds=row["cpu"],
+            worker_seconds=row["reserved"],
+            throttled_seconds=row["throttled"],
+            mean_trial_seconds=row["mean_trial_seconds"],
+            first_claim_at=row["first_claim"],
+            last_close_at=row["last_close"],
+            failed_first=row["failed_before_good"] >= first,
+            last_error=row["last_error"],
+        )
 
 
-def _best(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, maximize: bool) -> BestTrial | None:
-    direction = "DESC" if maximize else "ASC"
-    row = connection.execute(
-        text(_BEST.replace("{direction}", direction)), {"campaign": campaign.campaign_id}
-    ).one_or_none()
-    if row is None:
+def _best(row: sqlalchemy.RowMapping) -> BestTrial | None:
+    if row["best_slot"] is None:
         return None
     params: dict[str, Any] = {
-        name: external_value(value, distribution)
-        for name, value, distribution in connection.execute(
-            text(
-                "SELECT param_name, param_value, distribution_json FROM trial_params WHERE trial_id = :trial "
-                "ORDER BY param_id"
-            ),
-            {"trial": row[0]},
-        )
+        name: external_value(value, distribution) for name, value, distribution in row["best_params"] or ()
     }
-    return BestTrial(slot=row[2], number=row[1], value=stored_value(row[3], row[4]), params=params)
+    return BestTrial(slot=row["best_slot"], number=row["best_number"], value=row["best_value"], params=params)
 
 
-def _front_size(connection: sqlalchemy.Connection, campaign: CampaignRecord, *, maximize: list[bool]) -> int:
-    """How many feasible trials no other one beats in all objectives."""
-    rows = connection.execute(
-        text(f"SELECT t.trial_id, v.objective, v.value, v.value_type::text {_FEASIBLE}"),
-        {"campaign": campaign.campaign_id},
-    )
-    points: dict[int, list[float]] = {}
-    for trial, objective, value, kind in rows:
-        sign = -1.0 if maximize[objective] else 1.0
-        points.setdefault(trial, [0.0] * len(maximize))[objective] = sign * stored_value(value, kind)
-    unique = sorted({tuple(point) for point in points.values()})
+def _front_size(results: Sequence[Sequence[float | str]], *, maximize: Sequence[bool]) -> int:
+    """How many of these no other one beats in all objectives; infinities come as text."""
+    signs = [-1.0 if up else 1.0 for up in maximize]
+    points = [tuple(sign * float(value) for sign, value in zip(signs, each, strict=True)) for each in results]
     front: list[tuple[float, ...]] = []
-    for point in unique:
-        if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other in front):
+    for point in sorted(set(points)):
+        # With two objectives the last one found is the first to beat another.
+        if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other in reversed(front)):
             front.append(point)
-    return sum(tuple(point) in set(front) for point in points.values())
+    unbeaten = set(front)
+    return sum(point in unbeaten for point in points)
