@@ -28,6 +28,7 @@ def ledger_record(ledger: Ledger, campaign: SearchCampaign, *, uid: str, heartbe
     name = campaign.metadata.name
     found = ledger.campaigns.find(name)
     if found is not None and str(found.uid) != uid:
+        _refuse_anothers(found, campaign)
         message = "the campaign was deleted, and another one of its name was made"
         ledger.campaigns.close_out(found.campaign_id, reason="Replaced", message=message)
         ledger.campaigns.archive(name)
@@ -37,6 +38,16 @@ def ledger_record(ledger: Ledger, campaign: SearchCampaign, *, uid: str, heartbe
     if found.specification["spec"] != campaign.to_mapping()["spec"]:
         return _updated(ledger, found, campaign)
     return found
+
+
+def _refuse_anothers(found: CampaignRecord, campaign: SearchCampaign) -> None:
+    """In shared mode all namespaces have one ledger: another namespace's campaign of that name is not to be replaced."""
+    before, now = found.specification["metadata"].get("namespace"), campaign.metadata.namespace
+    if before != now:
+        raise CampaignConflictError(
+            f"namespace {before} has a campaign {found.name!r} in the same database (database.isolation: shared); give this "
+            "one another name"
+        )
 
 
 def _created(ledger: Ledger, campaign: SearchCampaign, *, uid: str, heartbeat_seconds: float) -> CampaignRecord:
