@@ -57,7 +57,7 @@ def test_a_search_without_a_file_and_the_file_it_writes_are_one_campaign(
     # The file is the same campaign: nothing of it is refused as edited, and there is nothing left to do.
     finished = corebound("run", "-f", "saved.yaml")
     assert finished.returncode == 0
-    assert f"{name} is finished already (6/6)" in finished.stderr
+    assert finished.stderr == f"{name} is finished already (6/6); --fresh starts a new study\n", "no advice any more"
     # And it begins one by itself.
     begun = corebound("run", "-f", "saved.yaml", "--fresh", "--json")
     assert objects(begun)[0]["counts"] == {"succeeded": 6}

@@ -152,11 +152,13 @@ def _supervised(
     from corebound.reporting.status import CampaignView
 
     with Display(quiet=not reply.shows_progress, stream=sys.stderr) as display:
+        if record.phase.is_final:
+            for line in news:
+                display.say(line)
+            return ledger.summaries.of(record, maximize=record.maximize), None
         display.say(f"{record.name}: {plan_headline(plan)}")
         for line in (*news, *(f"warning: {text}" for text in plan.warnings)):
             display.say(line)
-        if record.phase.is_final:
-            return ledger.summaries.of(record, maximize=record.maximize), None
         ledger.campaigns.begin(
             record.campaign_id, threads=plan.threads, workers=plan.workers, cores=plan.pool.cores * plan.pool.nodes
         )

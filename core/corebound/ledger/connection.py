@@ -16,7 +16,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
-from corebound.api.errors import FencedError, StorageError, StorageUnreachableError
+from corebound.api.errors import FencedError, StorageError, StorageUnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,14 +58,14 @@ class Identity:
 
 
 def database_url(text: str) -> sqlalchemy.URL:
-    """``text`` with the driver spelled out. Raises :class:`StorageError` for what is no PostgreSQL address."""
+    """``text`` with the driver spelled out. Raises :class:`UsageError` for what is no PostgreSQL address."""
     try:
         url = sqlalchemy.make_url(text)
     except (ArgumentError, ValueError) as error:
         # Neither the text nor the driver's words for it are repeated: a password may stand in both.
-        raise StorageError("the storage is no URL, expected postgresql://user:password@host:port/database") from error
+        raise UsageError("the storage is no URL, expected postgresql://user:password@host:port/database") from error
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
-        raise StorageError(f"found a {url.drivername} storage, expected postgresql://user:password@host:port/database")
+        raise UsageError(f"found a {url.drivername} storage, expected postgresql://user:password@host:port/database")
     return url.set(drivername="postgresql+psycopg")
 
 

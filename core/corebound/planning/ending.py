@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from corebound.api.records import Phase, SlotState
-from corebound.planning.wording import count_text, duration_text, money_text
+from corebound.planning.wording import count_text, duration_text, error_headline, money_text
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -114,15 +114,13 @@ def _target(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
 def _failures(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
     failed = summary.counts.get(SlotState.FAILED, 0)
     if failed and failed == summary.done and _all_closed(spec, summary):
-        return _failure(
-            summary, EndReason.ALL_TRIALS_FAILED, f"all {count_text(failed, 'trial')} failed{_last_error(summary)}"
-        )
+        return _failure(summary, EndReason.ALL_TRIALS_FAILED, f"{_all_of(failed)} failed{_last_error(summary)}")
     limit = spec.failure_policy.max_failed_trials
     if limit is not None and failed > limit:
         text = f"{count_text(failed, 'trial')} failed, failurePolicy.maxFailedTrials is {limit}{_last_error(summary)}"
         return _failure(summary, EndReason.TOO_MANY_FAILED_TRIALS, text)
     if summary.failed_first:
-        text = f"the first {count_text(min(5, spec.trials), 'closed trial')} all failed{_last_error(summary)}"
+        text = f"the first {min(5, spec.trials)} closed trials all failed{_last_error(summary)}"
         return _failure(summary, EndReason.FIRST_TRIALS_FAILED, text)
     return None
 
@@ -170,7 +168,11 @@ def _failure(summary: LedgerSummary, reason: EndReason, message: str) -> Ending:
 
 
 def _last_error(summary: LedgerSummary) -> str:
-    return f"; last error: {summary.last_error}" if summary.last_error else ""
+    return f"; last error: {error_headline(summary.last_error)}" if summary.last_error else ""
+
+
+def _all_of(trials: int) -> str:
+    return "the only trial" if trials == 1 else f"all {trials} trials"
 
 
 def _anything_left(summary: LedgerSummary) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.planning.cost import reserved_cost
-from corebound.planning.wording import count_text, duration_text, money_text
+from corebound.planning.wording import count_text, duration_text, error_headline, money_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def results_csv(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
     for row in rows:
         values = list(row.values) if row.values is not None else [""] * len(metrics)
         params = [row.params.get(name, "") for name in names]
-        error = (row.error or "").split("\n")[-1]
+        error = error_headline(row.error or "")
         spent = [row.attempt, f"{row.cpu_seconds:.3f}"]
         writer.writerow([row.slot, row.state.value, row.number, *params, *values, *spent, row.artifacts, error])
     return buffer.getvalue()
@@ -72,8 +72,8 @@ def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> list[str]:
 
 
 def error_lines(rows: Sequence[SlotRow]) -> list[str]:
-    """The last line of each slot's error, behind an empty line."""
-    errors = [f"slot {row.slot}: {(row.error or '').strip().split(chr(10))[-1]}" for row in rows if row.error]
+    """The line of each slot's error that says most, behind an empty line."""
+    errors = [f"slot {row.slot}: {error_headline(row.error)}" for row in rows if row.error]
     return ["", *errors] if errors else []
 
 

@@ -109,7 +109,7 @@ def test_a_class_is_made_once(tmp_path: Path) -> None:
         ("", "mytrian.py:objective", {}, ["mytrian.py does not exist", "did you mean 'mytrain.py'?"]),
         ("", "mytrain.sub:objective", {}, ["no module 'mytrain.sub'"]),
         ("def objectiv(t): pass", "mytrain.py:objective", {}, ["no 'objective'", "did you mean 'objectiv'?"]),
-        ("objective = 3", "mytrain.py:objective", {}, ["is a int, expected a function or a class"]),
+        ("objective = 3", "mytrain.py:objective", {}, ["is of type int, expected a function or a class"]),
         ("import not_there", "mytrain.py:objective", {}, ["line 1", "import not_there", "No module named 'not_there'"]),
         ("import not_there", "mytrain:objective", {}, ["line 1", "import not_there", "No module named 'not_there'"]),
         ("def f(:", "mytrain.py:objective", {}, ["SyntaxError", "def f(:"]),

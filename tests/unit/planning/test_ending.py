@@ -105,6 +105,19 @@ def test_all_failed_is_a_failure_with_the_last_error(make_campaign: MakeCampaign
     assert ending.message == "all 2 trials failed; last error: ValueError: no data"
 
 
+def test_a_message_holds_one_line_of_the_last_error(make_campaign: MakeCampaign) -> None:
+    """It stands in a status line and in a condition; the whole error is kept with its slot."""
+    traceback = "train.py:objective cannot be imported, it raised:\nTraceback ...\nImportError: no module named torch\n"
+    stacks = "lost 1 times, the last: took longer than timeout 2 s; its stacks:\nThread 1\n  in hang"
+    for error, line in (
+        (traceback, "ImportError: no module named torch"),
+        (stacks, "lost 1 times, the last: took longer than timeout 2 s"),
+    ):
+        ending = campaign_ending(make_campaign(trials=1).spec, summary(failed=1, failed_first=True, last_error=error))
+        assert ending is not None
+        assert ending.message == f"the only trial failed; last error: {line}"
+
+
 def test_trials_that_grew_are_not_over(make_campaign: MakeCampaign) -> None:
     assert campaign_ending(make_campaign(trials=11).spec, summary(succeeded=10)) is None
     assert campaign_ending(make_campaign(trials=11).spec, summary(failed=4)) is None

@@ -51,7 +51,7 @@ def load_function(name: str, *, folder: Path) -> Any:
         )
     found = getattr(module, attribute)
     if not callable(found):
-        raise ObjectiveError(f"{name} is a {type(found).__name__}, expected a function or a class")
+        raise ObjectiveError(f"{name} is of type {type(found).__name__}, expected a function or a class")
     return found
 
 
