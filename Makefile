@@ -19,6 +19,8 @@ environment:
 demo:
 	@.ci/environment demo
 	$(BIN)/corebound run --fresh -f examples/pole-balancing.yaml
+	@echo
+	@$(BIN)/corebound report pole-balancing -o reports/pole-balancing.html
 
 lint: environment
 	$(BIN)/ruff check .

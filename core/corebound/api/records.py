@@ -228,6 +228,24 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CoreUse:
+    """What one worker did in one stretch of time that ended at ``ended_at``."""
+
+    worker_id: int
+    ended_at: datetime
+    wall_seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reports:
+    """How many steps the trial of a slot has reported, and the last one."""
+
+    count: int
+    last_step: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BestTrial:
     """The best feasible trial of a single-objective campaign."""
 

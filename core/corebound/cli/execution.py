@@ -188,6 +188,7 @@ def _answer(ledger: Ledger, summary: LedgerSummary, plan: Plan, reply: Reply, ag
         steps = ledger.checkpoints.newest_steps(summary.campaign.campaign_id)
         result["checkpoints"] = {str(slot): step for slot, step in steps.items()}
         lines += kept_lines(rows, steps, again=again)
+    lines.append(f"  report      corebound report {summary.campaign.name}")
     table = [*results_table(rows, summary.campaign.metrics), *error_lines(rows), ""]
     reply.outcome(result, [*table, *lines], short=lines)
 

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "plan": "Show threads, workers, waves and cost, with reasons.",
     "watch": "Show how campaigns are doing.",
     "results": "Show a campaign's trials.",
+    "report": "Make a campaign's report: one HTML file.",
     "logs": "Show the output of a slot's attempts.",
     "storage": "Give Optuna's own tools the study.",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from corebound.ledger.campaigns import Campaigns
 from corebound.ledger.checkpoints import Checkpoints
 from corebound.ledger.connection import database_url, make_engine, public_address
+from corebound.ledger.history import History
 from corebound.ledger.schema import check_schema
 from corebound.ledger.slots import Slots
 from corebound.ledger.summaries import Summaries
@@ -33,6 +34,7 @@ class Ledger:
         self.workers = Workers(engine)
         self.checkpoints = Checkpoints(engine)
         self.summaries = Summaries(engine)
+        self.history = History(engine)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,124 @@
+"""``corebound report``: a campaign on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from corebound.reporting.report.data import ReportData
+
+PACKAGES = ("corebound", "optuna", "numpy", "torch")
+
+
+@click.command(
+    epilog=epilog(
+        examples=[
+            "corebound report pole-balancing",
+            "corebound report pole-balancing --open",
+            "corebound report pole-balancing -o out/poles.html",
+            "corebound report pole-balancing --format json | jq .outcome.best",
+            "corebound report pole-balancing --format md >> $GITHUB_STEP_SUMMARY",
+        ],
+        statuses={0: "made"},
+    )
+)
+@click.argument("name")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - is standard output. Default: ./NAME-report.html.")
+@click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "json", "md"]),
+    default="html",
+    help="One HTML file (the default); json and md go to standard output unless -o names a file.",
+)
+@reply_options
+@storage_option
+def report(*, name: str, output: str | None, opens: bool, form: str, reply: Reply, storage: str | None) -> None:
+    """Make a report of campaign NAME: outcome, cost, figures, failures, plan, workers, in one file that needs no network.
+
+    It may still be running: the report then shows it as it is. An earlier report of the same name is replaced, no other
+    file ever is. With --json the place of the file is said as JSON.
+    """
+    from corebound.api.errors import UsageError
+    from corebound.reporting.report.data import gather
+    from corebound.reporting.report.file import default_name, write_report
+
+    if output is None and form == "html":
+        output = default_name(name, form)
+    is_file = output is not None and output != "-"
+    if opens and (form != "html" or not is_file):
+        raise UsageError("--open shows an HTML file in the browser; leave out --format and -o -")
+    if reply.as_json and not is_file:
+        raise UsageError(
+            "--json says where the file is, but none is written here; for the report as JSON: --format json"
+        )
+    with opened_ledger(storage, application="corebound-report") as ledger:
+        campaign = ledger.campaigns.get(name)
+        data = gather(ledger, campaign, attended=ledger.campaigns.attended(campaign), made_with=_made_with())
+    text = _text(data, form)
+    if output is None or not is_file:
+        click.echo(text, nl=False)
+        return
+    path = Path(output)
+    replaced = write_report(path, text)
+    size = len(text.encode("utf-8"))
+    said = f"{'replaced' if replaced else 'wrote'} {path} ({size / 1e6:.1f} MB)"
+    opened = opens and _opened(path)
+    if opens and not opened:
+        reply.note(f"no browser could be started here; open {path.absolute().as_uri()} in one")
+    outcome = {"written": str(path.absolute()), "bytes": size, "replaced": replaced, "opened": opened}
+    reply.outcome(outcome, [said], short=[str(path)])
+
+
+def _text(data: ReportData, form: str) -> str:
+    if form == "html":
+        from corebound.reporting.report.page import html_report
+
+        return html_report(data)
+    from corebound.reporting.report.document import json_report, markdown_report
+
+    return json_report(data) if form == "json" else markdown_report(data)
+
+
+def _opened(path: Path) -> bool:
+    import webbrowser
+
+    return webbrowser.open(path.absolute().as_uri())
+
+
+def _made_with() -> Mapping[str, str]:
+    """Versions, and the machine that the report is made on."""
+    import platform
+    from importlib import metadata
+
+    from corebound.local.machine import this_machine
+    from corebound.planning.wording import bytes_text, number_text
+
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    machine = this_machine()
+    here = f"{platform.node()}: {_processor()}, {number_text(machine.cores)} usable cores, {bytes_text(machine.memory_bytes)}"
+    return {**found, "Python": platform.python_version(), "report made on": here, "its system": platform.platform()}
+
+
+def _processor() -> str:
+    import platform
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

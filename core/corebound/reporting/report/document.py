@@ -1,0 +1,123 @@
+"""The report for pipelines: JSON with everything that the figures show, Markdown with the outcome and its tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from corebound.api.writing import yaml_text
+from corebound.reporting.report import facts
+from corebound.reporting.report.figures.cores import use_of
+from corebound.reporting.report.figures.history import best_so_far
+from corebound.reporting.report.page import MARK, MOST_FAILURES
+from corebound.reporting.results import outcome, row_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corebound.reporting.report.data import ReportData
+
+_MARKDOWN: Final = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_[]|#<>"})
+
+
+def report_mapping(data: ReportData) -> dict[str, Any]:
+    """The report as one JSON object; infinities as text, times in seconds, money as text."""
+    use = use_of(data)
+    return {
+        "generator": MARK,
+        "made_at": data.made_at.isoformat(),
+        "outcome": {**outcome(data.summary), "attended": data.attended, "headline": facts.headline(data)},
+        "trials": [{**row_mapping(row, data.metrics), "lost_attempts": row.lost_attempts} for row in data.rows],
+        "closed_in_order": [row.slot for row in data.closed],
+        "best_so_far": {
+            metric: [
+                {"trials_closed": place, "value": _plain(value), "slot": slot}
+                for place, value, slot in best_so_far(data, objective)
+            ]
+            for objective, metric in enumerate(data.metrics)
+        },
+        "importance": asdict(data.importance),
+        "front": [row.slot for row in data.front],
+        "curves": {
+            str(slot): [[step, _plain(value)] for step, value in curve] for slot, curve in sorted(data.curves.items())
+        },
+        "curves_of": len(data.reports),
+        "cores": None
+        if use is None
+        else {"seconds": use.seconds, "reserved": use.reserved, "used": use.used, "workers": use.workers},
+        "failures": [
+            {"reason": failure.reason, "slots": list(failure.slots), "error": failure.text, "final": failure.is_final}
+            for failure in facts.failures(data)
+        ],
+        "plan": [
+            dict(zip(("what", "asked", "planned", "happened"), row, strict=True)) for row in facts.plan_rows(data)
+        ],
+        "workers": [
+            {
+                "name": worker.name,
+                "host": worker.host,
+                "threads": worker.threads,
+                "cores": worker.cores,
+                "started_at": worker.started_at.isoformat(),
+                "seen_at": worker.seen_at.isoformat(),
+                "ended_at": worker.ended_at and worker.ended_at.isoformat(),
+                "exit_code": worker.exit_code,
+                "message": worker.message,
+                "telemetry": asdict(worker.telemetry),
+            }
+            for worker in data.workers
+        ],
+        "specification": data.campaign.specification,
+        "made_with": dict(data.made_with),
+    }
+
+
+def json_report(data: ReportData) -> str:
+    """The object as one line of text."""
+    return json.dumps(report_mapping(data), allow_nan=False) + "\n"
+
+
+def markdown_report(data: ReportData) -> str:
+    """For a pull request, a note or a pipeline's summary."""
+    head, rows = facts.top_table(data)
+    worker_head, workers = facts.worker_table(data)
+    failures = [[str(len(each.slots)), each.reason, each.named] for each in facts.failures(data)[:MOST_FAILURES]]
+    fence = "````"
+    parts = [
+        f"# {_text(data.campaign.name)}: {facts.standing(data)}",
+        f"<!-- {MARK} -->",
+        _text(facts.headline(data)),
+        _table(["", "", ""], [[tile.label, f"{tile.value} {tile.unit}", tile.note] for tile in facts.tiles(data)]),
+        *_part("Best parameters", ["parameter", "value"], facts.best_rows(data)),
+        *_part("Importance of parameters", ["parameter", "share"], facts.importance_rows(data)),
+        *_part("Best trials", head, rows),
+        *_part("Attempts", ["attempts", "slots"], facts.attempt_rows(data)),
+        *_part("Reasons of failures", ["slots", "reason", "which"], failures),
+        *_part("Skipped", ["slots", "reason"], facts.skipped_reasons(data)),
+        *_part("Plan and outcome", ["", "asked for", "planned", "happened"], facts.plan_rows(data)),
+        *_part("Where the cores' time went", ["", "core time", "share"], facts.cost_rows(data)),
+        *_part("Workers", worker_head, workers),
+        f"## Specification\n\n{fence}yaml\n{yaml_text(dict(data.campaign.specification))}{fence}",
+        *_part("Versions and machine", ["", ""], facts.made_rows(data)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _part(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"## {title}", _table(head, rows)] if rows else []
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [[_text(cell) for cell in head], ["---"] * len(head), *([_text(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _text(text: str) -> str:
+    """Without any meaning of Markdown's or HTML's own, on one line."""
+    return " ".join(text.split()).translate(_MARKDOWN)
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

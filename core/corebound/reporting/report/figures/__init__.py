@@ -1,0 +1,1 @@
+"""The figures: pure functions from what was gathered to options of Apache ECharts."""

@@ -1,0 +1,161 @@
+"""Parallel coordinates: each line is a trial through its parameters to its value, coloured by its rank."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+from corebound.reporting.report.figures.figure import SCALE, Figure, finite, span_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from corebound.api.records import SlotRow
+    from corebound.reporting.report.data import ReportData
+
+KEY = "parallel"
+TITLE = "Parallel coordinates"
+MOST_LINES = 1000
+MOST_AXES = 12
+_HALO = {"textBorderColor": "#fff", "textBorderWidth": 3}
+"""Labels are read across the lines."""
+
+
+def parallel(data: ReportData) -> Figure:
+    """The most important parameters, then the objectives; where the lines are too many, the best and a sample."""
+    ranked = [row for row in data.ranked if all(map(math.isfinite, row.values or ()))]
+    if len(ranked) < 2 or not data.parameters:
+        why = (
+            "It needs at least two trials with a finite value." if data.parameters else "The trials have no parameters."
+        )
+        return Figure(key=KEY, title=TITLE, caption=why)
+    shown = _chosen(ranked)
+    names = data.parameters[:MOST_AXES]
+    columns = [
+        Column(name, [row.params.get(name) for row in ranked], data.distributions.get(name, ())) for name in names
+    ]
+    axes: list[dict[str, Any]] = [column.axis(place) for place, column in enumerate(columns)]
+    for objective, metric in enumerate(data.metrics):
+        span = span_of([(row.values or ())[objective] for row in ranked], maximize=data.campaign.maximize[objective])
+        axes.append(
+            {
+                "dim": len(axes),
+                "name": metric,
+                "type": "log" if span.is_log else "value",
+                "scale": True,
+                "nameTextStyle": {"fontWeight": "bold"},
+            }
+            | {
+                "inverse": not data.campaign.maximize[objective],
+                "nameLocation": "end" if data.campaign.maximize[objective] else "start",
+            }
+            | {"min": span.low, "max": span.high}
+        )
+    better = {row.slot: 100 - 100 * place / max(1, len(ranked) - 1) for place, row in enumerate(ranked)}
+    lines = [
+        [
+            *(column.place(row.params.get(name)) for name, column in zip(names, columns, strict=True)),
+            *(_within(value, axis) for value, axis in zip(row.values or (), axes[len(names) :], strict=True)),
+            round(better[row.slot], 1),
+        ]
+        for row in reversed(shown)
+    ]
+    left_out = []
+    if len(shown) < len(ranked):
+        left_out.append(
+            f"Shown: the best {MOST_LINES // 4} trials and {MOST_LINES - MOST_LINES // 4} at random, of {len(ranked):,}."
+        )
+    if len(data.parameters) > MOST_AXES:
+        left_out.append(f"{len(data.parameters) - MOST_AXES} less important parameters are left out.")
+    caption = " ".join(
+        [
+            "Each line is a trial, the darker the better its rank; better values are on top. Drag along an axis to choose a "
+            "range, click on the axis to let it go.",
+            *left_out,
+        ]
+    )
+    option = {
+        "parallel": {
+            "left": 56,
+            "right": 70,
+            "top": 64,
+            "bottom": 24,
+            "parallelAxisDefault": {"nameGap": 14, "nameRotate": 0},
+        },
+        "parallelAxis": [
+            {**axis, "nameTruncate": {"maxWidth": 110}, "axisLabel": {**_HALO, **axis.get("axisLabel", {})}}
+            for axis in axes
+        ],
+        "visualMap": {
+            "type": "continuous",
+            "dimension": len(axes),
+            "min": 0,
+            "max": 100,
+            "text": ["best", "worst"],
+            "orient": "horizontal",
+            "left": "center",
+            "top": 0,
+            "itemHeight": 110,
+            "itemWidth": 12,
+            "inRange": {"color": SCALE},
+        },
+        "series": [
+            {
+                "name": "trials",
+                "type": "parallel",
+                "lineStyle": {"width": 1.6 if len(shown) <= 100 else 1, "opacity": 0.8 if len(shown) <= 100 else 0.45},
+                "data": lines,
+            }
+        ],
+    }
+    return Figure(key=KEY, title=TITLE, caption=caption, option=option, height=400, marks=len(shown) * len(axes))
+
+
+class Column:
+    """One parameter's axis: a number's own, or one with a place for each choice."""
+
+    def __init__(self, name: str, values: Sequence[Any], distributions: Sequence[Mapping[str, Any]]) -> None:
+        self._name = name
+        attributes = distributions[-1]["attributes"] if distributions else {}
+        self._choices: list[Any] | None = list(attributes["choices"]) if "choices" in attributes else None
+        self._log = bool(attributes.get("log"))
+        if self._choices is None and not all(isinstance(value, (int, float)) for value in values if value is not None):
+            self._choices = list(dict.fromkeys(value for value in values if value is not None))
+
+    def axis(self, place: int) -> dict[str, Any]:
+        """Of parallel coordinates."""
+        return {"dim": place, "name": self._name, **self.scale()}
+
+    def scale(self) -> dict[str, Any]:
+        """Of any axis."""
+        if self._choices is not None:
+            return {
+                "type": "category",
+                "data": [str(choice) for choice in self._choices],
+                "axisLabel": {"width": 90, "overflow": "truncate"},
+            }
+        return {"type": "log" if self._log else "value", "scale": True}
+
+    def place(self, value: Any) -> Any:
+        """Where on the axis a value is; None where the trial has none."""
+        if value is None:
+            return None
+        # A choice may equal another one of other kind (1 and True): their texts differ.
+        if self._choices is not None:
+            return [str(choice) for choice in self._choices].index(str(value))
+        return finite(float(value))
+
+
+def _within(value: float, axis: Mapping[str, Any]) -> float | None:
+    low, high = axis["min"], axis["max"]
+    return finite(min(max(value, low if low is not None else value), high if high is not None else value))
+
+
+def _chosen(ranked: Sequence[SlotRow]) -> list[SlotRow]:
+    """The best first."""
+    if len(ranked) <= MOST_LINES:
+        return list(ranked)
+    best = MOST_LINES // 4
+    drawn = sorted(random.Random(0).sample(range(best, len(ranked)), MOST_LINES - best))  # noqa: S311 - no secret
+    return [*ranked[:best], *(ranked[place] for place in drawn)]
