@@ -183,12 +183,11 @@ def _answer(ledger: Ledger, summary: LedgerSummary, plan: Plan, reply: Reply, ag
 
     rows = ledger.slots.rows(summary.campaign.campaign_id)
     result = {**outcome(summary), "warnings": list(plan.warnings)}
-    lines = outcome_lines(result)
+    lines = [*outcome_lines(result), f"  report      corebound report {summary.campaign.name}"]
     if again is not None:
         steps = ledger.checkpoints.newest_steps(summary.campaign.campaign_id)
         result["checkpoints"] = {str(slot): step for slot, step in steps.items()}
         lines += kept_lines(rows, steps, again=again)
-    lines.append(f"  report      corebound report {summary.campaign.name}")
     table = [*results_table(rows, summary.campaign.metrics), *error_lines(rows), ""]
     reply.outcome(result, [*table, *lines], short=lines)
 
