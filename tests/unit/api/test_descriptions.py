@@ -58,5 +58,5 @@ def test_the_document_says_the_same() -> None:
 
 def test_the_document_shows_a_campaign_that_loads() -> None:
     page = (Path(__file__).parents[3] / "docs" / "campaign.md").read_text(encoding="utf-8")
-    example = page.split("```yaml\n")[1].split("```")[0]
-    assert load_campaign_text(example, file="docs").spec.trials == 100
+    example = page.split("```yaml my-search.yaml\n")[1].split("```")[0]
+    assert load_campaign_text(example, file="docs").spec.trials == 20

@@ -51,41 +51,41 @@ def test_each_field_says_where_it_counts() -> None:
         assert "Counts on a cluster only" in (field.description or ""), name
 
 
-@pytest.mark.parametrize(
-    ("template", "said"),
-    [
-        ({"nodeSelectr": {}}, "spec.trial.template.nodeSelectr: is no field; did you mean 'nodeSelector'?"),
-        ({"node_selector": {}}, "did you mean 'nodeSelector'?"),
-        ({"hostNetwork": True}, "spec.trial.template.hostNetwork: is no field (allowed: affinity,"),
-        ([], "spec.trial.template: found an empty list, expected a mapping"),
-        ({"nodeSelector": {"gpu": False}}, "spec.trial.template.nodeSelector.gpu: found false, expected a text"),
-        ({"tolerations": {}}, "spec.trial.template.tolerations: found a mapping, expected a list"),
-        ({"tolerations": ["spot"]}, "spec.trial.template.tolerations[0]: found 'spot', expected a mapping"),
-        (
-            {"tolerations": [{"efect": "NoSchedule"}]},
-            "spec.trial.template.tolerations[0].efect: is no field; did you mean 'effect'?",
-        ),
-        ({"tolerations": [{"effect": "NoShedule"}]}, "did you mean 'NoSchedule'?"),
-        ({"affinity": {"nodeAfinity": {}}}, "did you mean 'nodeAffinity'?"),
-        ({"envFrom": [{"secretRf": {"name": "a"}}]}, "did you mean 'secretRef'?"),
-        ({"envFrom": [{"secretRef": "a"}]}, "envFrom[0].secretRef: found 'a', expected a mapping"),
-        ({"envFrom": [{}]}, "envFrom[0]: found neither, expected one of configMapRef and secretRef"),
-        ({"volumes": [{"emptyDir": {}}]}, "spec.trial.template.volumes[0].name: is missing"),
-        ({"volumes": [{"name": "a"}]}, "volumes[0]: found no source"),
-        (
-            {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]},
-            "volumes[1].name: found 'a' twice",
-        ),
-        ({"volumeMounts": [{"name": "a", "mountpath": "/a"}]}, "did you mean 'mountPath'?"),
-        (
-            {"volumeMounts": [{"name": "a", "mountPath": "/a"}]},
-            "volumeMounts[0].name: found 'a', expected a volume of this template (there is none)",
-        ),
-        ({"imagePullSecrets": ["registry"]}, "imagePullSecrets[0]: found 'registry', expected a mapping"),
-        ({"priorityClassName": 5}, "spec.trial.template.priorityClassName: found 5, expected a text"),
-        ({"securityContext": "root"}, "spec.trial.template.securityContext: found 'root', expected a mapping"),
-    ],
-)
+MISTAKES: list[tuple[Any, str]] = [
+    ({"nodeSelectr": {}}, "spec.trial.template.nodeSelectr: is no field; did you mean 'nodeSelector'?"),
+    ({"node_selector": {}}, "did you mean 'nodeSelector'?"),
+    ({"hostNetwork": True}, "spec.trial.template.hostNetwork: is no field (allowed: affinity,"),
+    ([], "spec.trial.template: found an empty list, expected a mapping"),
+    ({"nodeSelector": {"gpu": False}}, "spec.trial.template.nodeSelector.gpu: found false, expected a text"),
+    ({"tolerations": {}}, "spec.trial.template.tolerations: found a mapping, expected a list"),
+    ({"tolerations": ["spot"]}, "spec.trial.template.tolerations[0]: found 'spot', expected a mapping"),
+    (
+        {"tolerations": [{"efect": "NoSchedule"}]},
+        "spec.trial.template.tolerations[0].efect: is no field; did you mean 'effect'?",
+    ),
+    ({"tolerations": [{"effect": "NoShedule"}]}, "did you mean 'NoSchedule'?"),
+    ({"affinity": {"nodeAfinity": {}}}, "did you mean 'nodeAffinity'?"),
+    ({"envFrom": [{"secretRf": {"name": "a"}}]}, "did you mean 'secretRef'?"),
+    ({"envFrom": [{"secretRef": "a"}]}, "envFrom[0].secretRef: found 'a', expected a mapping"),
+    ({"envFrom": [{}]}, "envFrom[0]: found neither, expected one of configMapRef and secretRef"),
+    ({"volumes": [{"emptyDir": {}}]}, "spec.trial.template.volumes[0].name: is missing"),
+    ({"volumes": [{"name": "a"}]}, "volumes[0]: found no source"),
+    (
+        {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]},
+        "volumes[1].name: found 'a' twice",
+    ),
+    ({"volumeMounts": [{"name": "a", "mountpath": "/a"}]}, "did you mean 'mountPath'?"),
+    (
+        {"volumeMounts": [{"name": "a", "mountPath": "/a"}]},
+        "volumeMounts[0].name: found 'a', expected a volume of this template (there is none)",
+    ),
+    ({"imagePullSecrets": ["registry"]}, "imagePullSecrets[0]: found 'registry', expected a mapping"),
+    ({"priorityClassName": 5}, "spec.trial.template.priorityClassName: found 5, expected a text"),
+    ({"securityContext": "root"}, "spec.trial.template.securityContext: found 'root', expected a mapping"),
+]
+
+
+@pytest.mark.parametrize(("template", "said"), MISTAKES)
 def test_each_mistake_is_named(template: object, said: str) -> None:
     with pytest.raises(SpecError) as caught:
         campaign_from_mapping(campaign(template))
