@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -31,16 +31,16 @@ def test_a_crashed_servers_number_may_be_another_programs_by_now(tmp_path: Path)
         crashed, *others = pid_file.read_text().splitlines()
         os.kill(int(crashed), signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{crashed}").exists(), "the end of the server")
-    with subprocess.Popen(["sleep", "600"]) as stranger:
+    with started("sleep", "600", environment=dict(os.environ)) as stranger:
         pid_file.write_text("\n".join([str(stranger.pid), *others, ""]))
         assert not server.running
         with server.used():
             assert answers(server)
         assert stranger.poll() is None, "it was not taken for the server and stopped"
-        stranger.kill()
 
 
 def initdbs(folder: Path) -> set[int]:
+    """Those at work for ``folder``: each has a session of its own, which whatever it forks belongs to."""
     found = set()
     for entry in Path("/proc").iterdir():
         try:
@@ -48,7 +48,8 @@ def initdbs(folder: Path) -> set[int]:
         except OSError:
             continue
         if words and words[0].endswith(b"/initdb") and os.fsencode(folder / "data.making") in words:
-            found.add(int(entry.name))
+            with contextlib.suppress(ProcessLookupError):
+                found.add(os.getsid(int(entry.name)))
     return found
 
 

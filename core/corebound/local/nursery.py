@@ -2,8 +2,8 @@
 
 A worker and its child import for 2 s of CPU; forked from a process that has done so they are there in 50 ms. Requests and
 the ends of workers travel over one socket, workers are signalled through pidfds, which never mean another process. What
-could go wrong: the nursery is killed or cannot import (its workers are asked to stop by the kernel and count as killed,
-those not born yet as ended; the caller makes another nursery), a wish to stop comes before the worker is born (it is kept).
+could go wrong: the nursery is killed or cannot import (its workers are asked to stop by the kernel, those not born yet have
+ended; the caller makes another nursery), a wish to stop comes before the worker is born (it is kept).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE: Final = 65536
 NEVER_BORN: Final = 1
 """The status of a worker whose nursery was gone before it began."""
+ORPHANED: Final = -signal.SIGTERM
+"""The status of a worker that was asked to stop because its nursery was gone; nobody could wait for its own."""
 
 
 class WorkerProcess:
@@ -78,7 +80,7 @@ class WorkerProcess:
         if self._descriptor is None:
             self.ended(NEVER_BORN)
         elif select.select([self._descriptor], [], [], 0)[0]:
-            self.ended(-signal.SIGKILL)
+            self.ended(ORPHANED)
 
     def _signal(self, number: int) -> None:
         self._wish = number

@@ -21,10 +21,11 @@ from corebound.api.contract import ExitCode
 from corebound.api.errors import CampaignConflictError, StorageError, StorageUnreachableError, refusal
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase, SlotState
-from corebound.local.cores import waiting_line
+from corebound.ledger.patience import grace_seconds
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
-from corebound.local.nursery import Nursery
+from corebound.local.nursery import ORPHANED
+from corebound.local.seats import Seats
 from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
 
@@ -37,35 +38,18 @@ if TYPE_CHECKING:
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
     from corebound.ledger.supervision import Supervision
-    from corebound.local.cores import CorePool, HeldCores
-    from corebound.local.nursery import WorkerProcess
+    from corebound.local.cores import CorePool
 
 TURN_SECONDS: Final = 0.25
 LOOK_SECONDS: Final = 1.0
-STOP_SECONDS: Final = 20.0
-STARTING_AT_ONCE: Final = 4
-"""Workers that may be on their way to their first slot, for each core that there really is."""
 MOST_DEATHS_IN_A_ROW: Final = 10
+NOBODYS_FAULT: Final = (ExitCode.LEDGER_UNREACHABLE, ORPHANED)
+"""However often workers end so, the campaign does not fail for it."""
 AT_ONCE_SECONDS: Final = 5.0
 """How long the end may take that was asked for twice: a database that hangs answers nobody."""
 SAME_INTERRUPT_SECONDS: Final = 0.3
 """One Ctrl-C can arrive twice: from the terminal, and from a program that started us and passes it on."""
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(kw_only=True)
-class _Seat:
-    """The place of one worker: its cores stay while there is work for it, processes come and go."""
-
-    name: str
-    cores: HeldCores | None = None
-    process: WorkerProcess | None = None
-
-    def leave(self) -> None:
-        """Its cores may be another campaign's."""
-        if self.cores is not None:
-            self.cores.let_go()
-            self.cores = None
 
 
 @dataclass(kw_only=True)
@@ -83,16 +67,14 @@ class Supervisor:
     start_database: Callable[[], None]
     show: Callable[[LedgerSummary], None]
     say: Callable[[str], None]
-    grace: float = 600.0
+    grace: float = field(default_factory=grace_seconds)
     """Seconds for which an embedded database that does not start again is tried; workers wait as long."""
     interrupted_by: int | None = None
     """The signal that stopped the campaign."""
     _at_once: bool = False
     _interrupted_at: float = 0.0
     _leaving: threading.Timer | None = None
-    _seats: list[_Seat] = field(default_factory=list)
-    _nursery: Nursery | None = None
-    _told_of_waiting: bool = False
+    _seats: Seats = field(init=False)
     _deaths: int = 0
     _closed_before: int = 0
 
@@ -109,18 +91,27 @@ class Supervisor:
         for line in lines:
             self.say(line)
         environment["COREBOUND_DATABASE_URL"] = self.storage_url
-        self._seats = [_Seat(name=f"worker-{index}") for index in range(self.plan.workers)]
+        self._seats = Seats(
+            campaign=self.campaign.name,
+            workers=self.plan.workers,
+            threads=self.plan.threads,
+            cores=self.cores,
+            folder=self.folder,
+            output=ensured(output_folder(self.campaign)),
+            environment=environment,
+            say=self.say,
+        )
         with self._stoppable():
-            ending = self._until_over(spec, environment)
+            ending = self._until_over(spec)
             return self._finish(ending) if ending is not None else self._suspend()
 
-    def _until_over(self, spec: CampaignSpec, environment: dict[str, str]) -> Ending | None:
+    def _until_over(self, spec: CampaignSpec) -> Ending | None:
         """How the campaign ends; None when the user stops it before."""
         looked, more_to_seat = float("-inf"), False
         summary = self._summary()
         while not self._is_interrupted():
             ending = self._reap(summary)
-            soon = more_to_seat or not (self._alive() or self._told_of_waiting)
+            soon = more_to_seat or not (self._seats.occupied or self._seats.is_waiting)
             if soon or time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
                 try:
@@ -133,7 +124,8 @@ class Supervisor:
                 ending = ending or campaign_ending(spec, summary, cost_so_far=reserved_cost(summary))
             if ending is not None:
                 return ending
-            more_to_seat = self._seat_workers(summary, environment)
+            at_work = summary.counts.get(SlotState.RUNNING, 0)
+            more_to_seat = self._seats.fill(claimable=summary.claimable, at_work=at_work)
             time.sleep(TURN_SECONDS)
         return None
 
@@ -145,7 +137,7 @@ class Supervisor:
         try:
             yield
         finally:
-            self._end_workers()
+            self._seats.end()
             if self._leaving is not None:
                 self._leaving.cancel()
             for number, handler in before.items():
@@ -162,9 +154,7 @@ class Supervisor:
         # A closing terminal hangs up twice: itself, and through its shell.
         elif number != signal.SIGHUP and not self._at_once and now - self._interrupted_at > SAME_INTERRUPT_SECONDS:
             self._at_once = True
-            for seat in self._seats:
-                if seat.process is not None:
-                    seat.process.kill()
+            self._seats.kill()
             self._leave_soon(128 + self.interrupted_by)
 
     def _leave_soon(self, status: int) -> None:
@@ -228,80 +218,25 @@ class Supervisor:
                 self.say(f"it cannot be started; trying again for {self.grace:.0f} s: {error}")
                 return now
             if now - failing_since > self.grace:
-                self._stop_workers()
+                self._seats.stop(at_once=lambda: self._at_once)
                 raise StorageUnreachableError(f"gave up after {self.grace:.0f} s: {error}") from error
             return failing_since
         return None
 
-    def _seat_workers(self, summary: LedgerSummary, environment: dict[str, str]) -> bool:
-        """Start a worker on each empty seat while there are slots and cores for it; whether others are to follow soon.
-
-        A few at a time for each core: 130 that start at once on 2 cores are all ready late, one after the other the
-        first soon.
-        """
-        empty = [seat for seat in self._seats if seat.process is None]
-        at_work = summary.counts.get(SlotState.RUNNING, 0)
-        starting = len(self._seats) - len(empty) - at_work
-        wanted = min(summary.claimable - max(starting, 0), len(empty))
-        at_once = max(0, min(wanted, STARTING_AT_ONCE * len(os.sched_getaffinity(0)) - starting))
-        for seated, seat in enumerate(empty[:at_once]):
-            if not self._gets_cores(seat):
-                self._say_who_has_the_cores(wanted - seated)
-                return False
-            seat.process = self._start(seat, environment)
-        self._told_of_waiting = self._told_of_waiting and wanted > at_once
-        return wanted > at_once
-
-    def _gets_cores(self, seat: _Seat) -> bool:
-        if self.cores is None or seat.cores is not None:
-            return True
-        seat.cores = self.cores.take(self.plan.threads)
-        return seat.cores is not None
-
-    def _say_who_has_the_cores(self, waiting: int) -> None:
-        """Once for each time that workers have to wait."""
-        if self.cores is not None and not self._told_of_waiting:
-            self._told_of_waiting = True
-            self.say(waiting_line(self.cores.holders(), waiting=waiting, workers=len(self._seats)))
-
-    def _start(self, seat: _Seat, environment: dict[str, str]) -> WorkerProcess:
-        output = ensured(output_folder(self.campaign))
-        arguments = ["--name", seat.name, "--threads", str(self.plan.threads), "--folder", str(self.folder)]
-        arguments += ["--output", str(output), "--enforce-memory"]
-        held: tuple[int, ...] = ()
-        if seat.cores is not None:
-            arguments += ["--cores", ",".join(map(str, seat.cores.ids))]
-            held = seat.cores.descriptors
-        return self._living_nursery(environment).start(arguments, log=output / f"{seat.name}.log", held=held)
-
-    def _living_nursery(self, environment: dict[str, str]) -> Nursery:
-        if self._nursery is not None and self._nursery.is_gone:
-            self._nursery.close()
-            self._nursery = None
-        if self._nursery is None:
-            log = ensured(output_folder(self.campaign)) / "workers.log"
-            self._nursery = Nursery(campaign=self.campaign.name, environment=environment, log=log)
-        return self._nursery
-
     def _reap(self, summary: LedgerSummary) -> Ending | None:
-        """Empty the seats of workers that have gone; an ending when they cannot work at all."""
-        for seat in self._seats:
-            if seat.process is None or (status := seat.process.poll()) is None:
-                continue
-            seat.process = None
-            if status == ExitCode.NOTHING_LEFT:
-                seat.leave()
+        """Act on the ends of workers; an ending when they cannot work at all."""
+        for name, status in self._seats.ended():
             if status == ExitCode.CONTRACT_BROKEN:
-                return self._cannot_work(seat)
+                return self._cannot_work(name)
             # Nobody has asked it to stop: that comes after the last turn.
             if status != ExitCode.NOTHING_LEFT:
-                if status != ExitCode.LEDGER_UNREACHABLE:  # an outage is nobody's fault, however often
+                if status not in NOBODYS_FAULT:
                     self._deaths = 1 if summary.done > self._closed_before else self._deaths + 1
                 self._closed_before = summary.done
-                self.say(f"{seat.name} ended with status {status}; another one takes its place")
+                self.say(f"{name} ended with status {status}; another one takes its place")
                 with contextlib.suppress(StorageUnreachableError):
                     self.ledger.workers.bury(
-                        self.campaign.campaign_id, name=seat.name, exit_code=status, message="gone without a word"
+                        self.campaign.campaign_id, name=name, exit_code=status, message="gone without a word"
                     )
             if self._deaths >= MOST_DEATHS_IN_A_ROW:
                 place = output_folder(self.campaign)
@@ -309,11 +244,11 @@ class Supervisor:
                 return Ending(phase=Phase.FAILED, reason="WorkersKeepDying", message=message, stops_running=True)
         return None
 
-    def _cannot_work(self, seat: _Seat) -> Ending:
+    def _cannot_work(self, name: str) -> Ending:
         """A worker has refused to work here, and so would all others."""
         rows = self._patiently(lambda: self.ledger.workers.rows(self.campaign.campaign_id))
-        refused = [row.message for row in rows if row.name == seat.name and row.exit_code == ExitCode.CONTRACT_BROKEN]
-        log = output_folder(self.campaign) / f"{seat.name}.log"
+        refused = [row.message for row in rows if row.name == name and row.exit_code == ExitCode.CONTRACT_BROKEN]
+        log = output_folder(self.campaign) / f"{name}.log"
         if refused and refused[-1]:
             last_line = refused[-1]
         elif log.exists():  # it could not even register
@@ -328,7 +263,7 @@ class Supervisor:
         if ending.stops_running:
             stop = f"{ending.reason}: {ending.message}"
             self._patiently(lambda: self.ledger.campaigns.request_stop(campaign_id, stop))
-        self._stop_workers()
+        self._seats.stop(at_once=lambda: self._at_once)
         self._patiently(
             lambda: self.ledger.campaigns.finish(
                 campaign_id, ending.phase, reason=ending.reason, message=ending.message
@@ -338,7 +273,7 @@ class Supervisor:
 
     def _suspend(self) -> LedgerSummary:
         self.say("stopping: every trial writes a checkpoint at its next step; once more ends it at once")
-        self._stop_workers()
+        self._seats.stop(at_once=lambda: self._at_once)
         campaign_id = self.campaign.campaign_id
         self._patiently(lambda: self.ledger.campaigns.take_slots_back(campaign_id))
         self._patiently(
@@ -347,31 +282,6 @@ class Supervisor:
             )
         )
         return self._summary()
-
-    def _alive(self) -> bool:
-        return any(seat.process is not None and seat.process.poll() is None for seat in self._seats)
-
-    def _stop_workers(self) -> None:
-        """Ask, and wait; whoever is still there after that is ended."""
-        for seat in self._seats:
-            if seat.process is not None:
-                seat.process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._alive() and time.monotonic() < deadline and not self._at_once:
-            time.sleep(0.05)
-        self._end_workers()
-
-    def _end_workers(self) -> None:
-        left = [seat.process for seat in self._seats if seat.process is not None and seat.process.poll() is None]
-        for process in left:
-            process.kill()
-        for process in left:
-            process.wait()
-        if self._nursery is not None:
-            self._nursery.close()
-            self._nursery = None
-        for seat in self._seats:
-            seat.leave()
 
 
 def _is_hang_up_ignored(number: int) -> bool:
