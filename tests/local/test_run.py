@@ -167,7 +167,7 @@ def start(command: list[str], environment: dict[str, str], path: Path) -> subpro
     )
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
@@ -201,7 +201,8 @@ def test_a_stopped_campaign_goes_on_where_it_was(
 def test_a_killed_supervisor_leaves_nothing_behind(
     corebound: Corebound, command: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    path = write(tmp_path, "orphaned", "stoppable", trials=2)
+    waiting = f"until [ -e {tmp_path}/go ]; do sleep 0.2; done; echo value=1"
+    path = write(tmp_path, "orphaned", trials=2, trial={"command": ["sh", "-c", waiting]})
     with start(command, environment, path) as process:
         wait_until(lambda: running(corebound, "orphaned"))
         refused = corebound("run", "-f", str(path))
@@ -209,6 +210,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(
         assert "being run by another corebound" in refused.stderr
         process.kill()
     wait_until(lambda: not _processes_of("orphaned"))
+    (tmp_path / "go").touch()
     done = corebound("run", "-f", str(path))
     assert done.returncode == 0, done.stderr
     assert [row["state"] for row in rows(corebound, "orphaned")] == ["succeeded"] * 2
