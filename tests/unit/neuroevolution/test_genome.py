@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from corebound.api.errors import ObjectiveError
-from corebound_trial.neuroevolution.genome import MOST_BYTES, PLAIN_BYTES, from_json, packed, to_json, unpacked
+from corebound.api.genome import MOST_BYTES, PLAIN_BYTES, from_json, packed, to_json, unpacked
 from corebound_trial.neuroevolution.networks import LANES
 from corebound_trial.neuroevolution.replay import networks_of, replay, trajectory
 from corebound_trial.neuroevolution.torchscript import to_torchscript

@@ -10,15 +10,14 @@ import pytest
 import torch
 
 from corebound.api.errors import ObjectiveError, SpecError
+from corebound.api.genome import BEHAVIOUR, GENOME, HISTORY, unpacked
 from corebound.api.loading import load_campaign, load_campaign_text
 from corebound.api.trial import TrialSpec
-from corebound_trial.neuroevolution.genome import unpacked
 from corebound_trial.neuroevolution.replay import replay
 from corebound_trial.objectives.entrypoint import user_traceback
 from corebound_trial.objectives.loading import load_objective
 from corebound_trial.objectives.protocol import Stopped
 from corebound_trial.objectives.task import load_task
-from corebound_trial.objectives.workload import GENOME, HISTORY
 
 from .attempts import Ledger, attempt_context
 
@@ -77,7 +76,9 @@ def test_the_best_genome_and_the_history_are_kept(mode: str, folder: Path) -> No
     genome = unpacked(kept[GENOME])
     task = load_task(genome.task, arguments=genome.arguments, folder=folder)
     assert replay(genome, task) == genome.fitness >= fitness
-    assert genome.generation <= kept[HISTORY]["points"][-1]["generation"] <= kept["generations"]
+    assert genome.generation <= kept[HISTORY]["generation"][-1] <= kept["generations"]
+    assert set(kept[HISTORY]) == {"seed", "generation", "best", "mean", "species", "largest", "nodes", "connections"}
+    assert kept[BEHAVIOUR]["kind"] == "motion"
     assert kept["exact"] is True
 
 

@@ -15,7 +15,7 @@ import numpy
 import torch
 
 from corebound.api.errors import ObjectiveError
-from corebound_trial.neuroevolution.genome import Genome, from_json, to_json
+from corebound.api.genome import Genome, from_json, to_json
 from corebound_trial.neuroevolution.history import History, Point, largest
 from corebound_trial.neuroevolution.layered import Layered, Shape
 from corebound_trial.neuroevolution.modes import Fitness, Mode, Ports

@@ -11,7 +11,7 @@ import numpy.typing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from corebound_trial.neuroevolution.genome import Genome
+    from corebound.api.genome import Genome
     from corebound_trial.neuroevolution.networks import Networks
 
 Fitness = numpy.typing.NDArray[numpy.float64]

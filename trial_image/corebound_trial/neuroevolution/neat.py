@@ -17,7 +17,7 @@ from corebound_trial.neuroevolution.crossover import cross
 from corebound_trial.neuroevolution.distance import Measure
 from corebound_trial.neuroevolution.draws import uniform
 from corebound_trial.neuroevolution.genes import Genes, Slots
-from corebound_trial.neuroevolution.genome import Genome, graph_genome
+from corebound_trial.neuroevolution.genome import graph_genome
 from corebound_trial.neuroevolution.graph import Graph
 from corebound_trial.neuroevolution.mutation import Markings, add_links, add_nodes, mutate_weights
 from corebound_trial.neuroevolution.species import DRAWS, Plan, Rates, Species
@@ -25,6 +25,7 @@ from corebound_trial.neuroevolution.species import DRAWS, Plan, Rates, Species
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from corebound.api.genome import Genome
     from corebound_trial.neuroevolution.modes import Fitness, Ports
 
 NEW_COLUMNS = 2

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from corebound_trial.neuroevolution.genome import Genome, layered_genome
+from corebound_trial.neuroevolution.genome import layered_genome
 from corebound_trial.neuroevolution.layered import Layered, Shape
 from corebound_trial.neuroevolution.networks import padded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from corebound.api.genome import Genome
     from corebound_trial.neuroevolution.modes import Fitness, Ports
 
 

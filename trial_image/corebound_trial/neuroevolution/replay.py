@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy
 import torch
 
+from corebound.api.genome import SWEEPS, Genome
 from corebound_trial.neuroevolution.genes import FREE, Genes, Slots
-from corebound_trial.neuroevolution.genome import SWEEPS, Genome
 from corebound_trial.neuroevolution.graph import Graph
 from corebound_trial.neuroevolution.layered import Layered, Shape
 from corebound_trial.neuroevolution.networks import LANES, Floats, Networks

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from corebound_trial.neuroevolution.genome import SWEEPS, Genome
+from corebound.api.genome import SWEEPS, Genome
 from corebound_trial.neuroevolution.networks import STEEPNESS
 
 

@@ -1,22 +1,22 @@
 """The built-in neuro-evolution as a trial: generation by generation, reported, prunable, stoppable and exact to continue.
 
 With each trial its best genome and what happened on the way are kept, as user attributes of a size that does not grow
-(:data:`GENOME` and :data:`HISTORY`; ``genome.packed``, ``history``). What could go wrong: more networks than fit into
+(``corebound.api.genome``). What could go wrong: more networks than fit into
 ``trial.memory``, refused before the first generation with the arithmetic.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 
 from corebound.api.errors import ObjectiveError
+from corebound.api.genome import BEHAVIOUR, GENOME, HISTORY, packed
 from corebound.api.workload import TASKS, TaskSize, memory_of
+from corebound_trial.neuroevolution.behaviour import behaviour_of
 from corebound_trial.neuroevolution.evolution import Evolution, Order, seed_of
-from corebound_trial.neuroevolution.genome import packed
 from corebound_trial.objectives.protocol import AttemptContext, Stopped
 from corebound_trial.objectives.task import load_task
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 REPORTS: Final = 15
 """Reports a trial at most; each costs the database a few milliseconds."""
-GENOME: Final = "corebound:genome"
-HISTORY: Final = "corebound:history"
 
 
 class WorkloadObjective:
@@ -99,8 +97,10 @@ def _keep(trial: optuna.Trial, evolution: Evolution) -> None:
         "exact": evolution.exact,
         **evolution.figures(),
         GENOME: packed(champion),
-        HISTORY: {"seed": place, "points": [asdict(point) for point in evolution.histories[place].points]},
+        HISTORY: {"seed": place, **evolution.histories[place].columns()},
     }
+    if (behaviour := behaviour_of(champion, evolution.task)) is not None:
+        attributes[BEHAVIOUR] = behaviour
     if evolution.invalid:
         attributes["invalid_fitness"] = evolution.invalid
         _say(

@@ -7,7 +7,7 @@ fitness has no luck in it: the mean share of the 500 steps, 1 when all are balan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy
 import numpy.typing
@@ -24,6 +24,9 @@ class CartPole:
     inputs, outputs = 4, 1
     solved = 1.0
     steps = 500
+    seconds_a_step = 0.02
+    variables = ("cart", "its velocity", "angle", "its velocity")
+    scene: ClassVar[dict[str, Any]] = {"drawing": "cart-poles", "track": 2.4, "poles": [[2, 1.0]]}
     first = (
         (0.04, -0.04, 0.0, 0.02),
         (0.0, 0.0, 0.04, -0.04),

@@ -6,7 +6,7 @@ Fitness is the accuracy on three of every four images; the fourth is never shown
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -45,6 +45,17 @@ class Digits:
     def figures(self, networks: Networks) -> Mapping[str, Floats]:
         """Accuracy on images never shown."""
         return {"test_accuracy": accuracy(networks.settle(self._unseen), self._unseen_labels)}
+
+    def behaviour(self, networks: Networks) -> dict[str, Any]:
+        """How often each digit of the images never shown was taken for which; [digit, answer]."""
+        answers = networks.settle(self._unseen)[:, :, 0].argmax(0)
+        counts = numpy.zeros((self.outputs, self.outputs), dtype=int)
+        numpy.add.at(counts, (self._unseen_labels, answers), 1)
+        return {
+            "kind": "confusion",
+            "classes": [str(digit) for digit in range(self.outputs)],
+            "counts": counts.tolist(),
+        }
 
 
 def accuracy(answers: Floats, labels: numpy.typing.NDArray[numpy.int64]) -> Floats:

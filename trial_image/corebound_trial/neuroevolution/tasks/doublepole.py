@@ -11,7 +11,7 @@ and balancing does not hang on the rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy
 import numpy.typing
@@ -55,6 +55,9 @@ class DoublePole:
 
     inputs, outputs = 6, 1
     solved = 1.0
+    seconds_a_step = 0.02
+    variables = ("cart", "long angle", "short angle", "cart's velocity", "long pole's", "short pole's")
+    scene: ClassVar[dict[str, Any]] = {"drawing": "cart-poles", "track": 2.4, "poles": [[1, 1.0], [2, 0.1]]}
     scale = 1 / column(4.8, 0.52, 0.52, 2.0, 2.0, 2.0)
 
     def __init__(self, steps: int = LONGEST) -> None:

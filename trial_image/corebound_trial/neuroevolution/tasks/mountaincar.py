@@ -8,7 +8,7 @@ about -1 ... 1; the largest of three outputs pushes left, not, or right.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy
 import numpy.typing
@@ -30,6 +30,9 @@ class MountainCar:
     inputs, outputs = 2, 3
     solved = 1.0
     steps = 200
+    seconds_a_step = 0.05
+    variables = ("position", "velocity")
+    scene: ClassVar[dict[str, Any]] = {"drawing": "valley"}
 
     def starts(self) -> Floats:
         """[2 variables, 10 starts]."""

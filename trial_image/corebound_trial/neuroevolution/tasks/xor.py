@@ -5,7 +5,7 @@ Scaled to 0 ... 1 (divided by 16); a solution counts 1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 ALMOST: float = 0.999
 """The most that a network without the solution can have."""
+
+
+FINENESS: Final = 31
+"""Answers along each side of the surface."""
 
 
 class Xor:
@@ -30,3 +34,18 @@ class Xor:
         right = ((answers >= 0.5) == (self.expected > 0.5)).all(0)
         fitness = (4 - numpy.abs(answers - self.expected).sum(0)) ** 2 / 16
         return numpy.where(right, numpy.float32(1), numpy.minimum(fitness, numpy.float32(ALMOST)))
+
+    def behaviour(self, networks: Networks) -> dict[str, Any]:
+        """Answers in hundredths over a square around the four points, row by row from the lowest second input on."""
+        steps = numpy.linspace(-0.25, 1.25, FINENESS, dtype=numpy.float32)
+        first, second = numpy.meshgrid(steps, steps)
+        answers = networks.settle(numpy.stack((first.ravel(), second.ravel()), axis=1))[0, :, 0]
+        return {
+            "kind": "surface",
+            "low": -0.25,
+            "high": 1.25,
+            "hundredths": numpy.rint(answers * 100).astype(int).reshape(FINENESS, FINENESS).tolist(),
+            "points": [
+                [*row, target] for row, (target,) in zip(self.rows.tolist(), self.expected.tolist(), strict=True)
+            ],
+        }
