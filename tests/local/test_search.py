@@ -1,13 +1,15 @@
-"""The commands that need no file: a search from a preset, and one configuration by itself."""
+"""The commands that need no file: a search from a preset, one configuration by itself; and what its network is."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from .campaigns import Corebound, rows
+from .campaigns import Corebound, ran, rows, written
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from corebound.ledger.ledger import Ledger
 
 SMALL = ("-g", "3", "-s", "2", "-p", "32")
@@ -38,3 +40,43 @@ def test_one_configuration_is_a_new_run_each_time(corebound: Corebound, ledger: 
     assert first[0]["params"] == {}
     # Other random numbers: another seed's networks.
     assert first[0]["user_attrs"]["corebound:genome"]["seed"] != second[0]["user_attrs"]["corebound:genome"]["seed"]
+
+
+def test_the_best_network_is_drawn_exported_and_replayed(corebound: Corebound, tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "poles",
+        trials=1,
+        objectives=[{"metric": "fitness", "direction": "maximize"}],
+        trial={"workload": {"mode": "neat", "task": "cartpole", "population": 32, "generations": 3}},
+    )
+    ran(corebound, path)
+    page, network = tmp_path / "poles.html", tmp_path / "network.json"
+    assert corebound("show", "poles", "-o", str(page)).stdout == f"wrote {page}\n"
+    assert page.read_text(encoding="utf-8").count("<svg ") == 3
+    again = corebound("show", "poles", "0", "-o", str(page))
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    exported = corebound("export", "poles", "-o", str(network), "--json")
+    assert exported.returncode == 0, exported.stderr
+    assert json.loads(exported.stdout)["written"] == [str(network), str(tmp_path / "network.pt")]
+    assert (tmp_path / "network.pt").stat().st_size > 1000
+    same = corebound("replay", str(network), "--json")
+    assert (same.returncode, json.loads(same.stdout)["same"]) == (0, True), same.stderr
+    changed = json.loads(network.read_text(encoding="utf-8"))
+    network.write_text(json.dumps({**changed, "fitness": 2.0}), encoding="utf-8")
+    differs = corebound("replay", str(network))
+    assert differs.returncode == 1
+    assert "kept was 2.0" in differs.stdout
+    network.write_text(json.dumps({**changed, "task": "cartpol"}), encoding="utf-8")
+    wrong = corebound("replay", str(network))
+    assert (wrong.returncode, "did you mean 'cartpole'?" in wrong.stderr) == (1, True)
+
+
+def test_what_has_no_genome_says_why(corebound: Corebound, tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("def objective(trial):\n    return 1.0\n", encoding="utf-8")
+    ran(corebound, written(tmp_path, "plain", trials=1, trial={"entrypoint": "plain.py:objective"}))
+    for command in ("show", "export"):
+        done = corebound(command, "plain", "0")
+        assert done.returncode == 2
+        assert "its trials run code of your own" in done.stderr
+    assert "has no slot 7" in corebound("show", "plain", "7").stderr

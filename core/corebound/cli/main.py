@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "watch": "Show how campaigns are doing.",
     "results": "Show a campaign's trials.",
     "report": "Make a campaign's report: one HTML file.",
+    "show": "Draw what a trial's evolution found.",
+    "export": "Write a trial's best network as JSON and TorchScript.",
+    "replay": "Run an exported network again.",
     "logs": "Show the output of a slot's attempts.",
     "storage": "Give Optuna's own tools the study.",
 }

@@ -38,7 +38,7 @@ def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_every_command_has_the_same_options_examples_and_exit_statuses(name: str) -> None:
     command: click.Command = getattr(importlib.import_module(f"corebound.cli.{name}"), name)
     help_text = CliRunner().invoke(command, ["--help"]).output
-    storage = () if name == "presets" else ("--storage",)  # presets come with the package
+    storage = () if name in ("presets", "replay") else ("--storage",)  # these two need no ledger
     for word in ("--quiet", "--json", *storage, "\n  Examples:\n", "\n  Exit status:\n", "130  "):
         assert word in help_text, word
     assert f"    corebound {name} " in help_text or f"    corebound {name}\n" in help_text
@@ -75,6 +75,9 @@ def test_the_command_itself_is_explained() -> None:
         (["search", "prod", "-g", "0"], "spec.trial.workload.generations: found 0, expected at least 1"),
         (["search", "prod", "-p", "9000000"], "spec.trial.memory: the networks need about"),
         (["search"], "Missing argument 'NAME'"),
+        (["show", "none"], "nothing was run yet"),
+        (["export", "none", "0"], "nothing was run yet"),
+        (["replay", "none.json"], "none.json cannot be read"),
         (["presets", "defalt"], "did you mean 'default'?"),
         (["run", "train.py:objective", "-n", "0"], "spec.trials"),
         (["run", "train.py:objective", "--wrong"], "No such option '--wrong'"),

@@ -1,0 +1,106 @@
+"""What ``show``, ``export`` and ``replay`` share: the trial of a slot, its genome, new files, and the program with torch.
+
+What could go wrong: a slot without a finished trial, a trial of something else than the built-in workload, a file that is
+there already, an installation without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corebound.api.genome import Genome
+    from corebound.api.records import CampaignRecord, SlotRow
+    from corebound.ledger.ledger import Ledger
+
+
+def row_of(ledger: Ledger, campaign: CampaignRecord, slot: int | None) -> SlotRow:
+    """The row of that slot, or of the best one. Raises :class:`UnknownCampaignError`."""
+    from corebound.api.errors import UnknownCampaignError
+    from corebound.api.records import SlotState
+
+    rows = ledger.slots.rows(campaign.campaign_id)
+    if slot is not None and not 0 <= slot < len(rows):
+        raise UnknownCampaignError(f"{campaign.name!r} has no slot {slot}; its slots are 0 to {len(rows) - 1}")
+    if slot is not None:
+        return rows[slot]
+    best = ledger.summaries.of(campaign, maximize=campaign.maximize).best
+    if best is not None and best.slot is not None:
+        return rows[best.slot]
+    done = sum(row.state is SlotState.SUCCEEDED for row in rows)
+    reason = "with several objectives none is the best; name a SLOT" if done else "no trial has succeeded yet"
+    raise UnknownCampaignError(f"{campaign.name!r} has no best trial: {reason}")
+
+
+def genome_of(campaign: CampaignRecord, row: SlotRow) -> Genome:
+    """Its best genome. Raises :class:`UnknownCampaignError` or :class:`ObjectiveError` with the reason why there is none."""
+    from corebound.api.genome import GENOME, unpacked
+
+    check_evolved(campaign, row)
+    return unpacked(row.user_attrs[GENOME])
+
+
+def check_evolved(campaign: CampaignRecord, row: SlotRow) -> None:
+    """Raises :class:`UnknownCampaignError` unless the slot's trial has kept a genome."""
+    from corebound.api.errors import UnknownCampaignError
+    from corebound.api.genome import GENOME
+
+    if GENOME in row.user_attrs:
+        return
+    if "workload" not in campaign.specification["spec"]["trial"]:
+        reason = "its trials run code of your own; pictures and genomes are of the built-in workload's"
+    elif row.state.is_closed:
+        reason = f"slot {row.slot} is {row.state.value}, its trial ended without a genome"
+    else:
+        reason = f"slot {row.slot} is {row.state.value}; its genome is kept when its trial ends"
+    raise UnknownCampaignError(f"{campaign.name!r} has no genome of slot {row.slot}: {reason}")
+
+
+def write_new(path: Path, content: str, *, over: bool) -> None:
+    """A file; only where asked for over another one."""
+    from corebound.api.errors import UsageError
+
+    try:
+        with path.open("w" if over else "x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already; choose another file with -o") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def asked_of_worker(*words: str) -> dict[str, Any]:
+    """What ``corebound_trial.genomes`` answers. Raises :class:`ObjectiveError` with its reason."""
+    from corebound.api.errors import MissingRequirementError, ObjectiveError
+
+    command = [sys.executable, "-m", "corebound_trial.genomes", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "No module named 'torch'" in done.stderr:
+        raise MissingRequirementError(
+            "networks are run by torch, which is not installed: pip install 'corebound[neuro]'"
+        )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise ObjectiveError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.strip()}") from error
+    if "error" in answer:
+        raise ObjectiveError(answer["error"])
+    return answer
+
+
+def read_genome(path: Path) -> Genome:
+    """The genome in a file that ``corebound export`` wrote. Raises :class:`UsageError` or :class:`ObjectiveError`."""
+    from corebound.api.errors import UsageError
+    from corebound.api.genome import from_json
+
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no JSON ({error}); expected a file that corebound export wrote") from error
