@@ -12,13 +12,16 @@ import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from corebound.api.errors import CoreboundError, StorageError
+from corebound.api.errors import CoreboundError, StorageError, UnknownCampaignError
 from corebound_trial.binding.affinity import bind_to_cores, parse_cores
 from corebound_trial.binding.process import adopt_orphans, die_with_parent, prefer_for_oom
 from corebound_trial.runner.last_words import say
 
 if TYPE_CHECKING:
+    from corebound.api.records import CampaignRecord
+    from corebound.ledger.ledger import Ledger
     from corebound_trial.runner.starting import StartedChild
 
 
@@ -77,7 +80,7 @@ def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_c
     with open_ledger(url, application=f"corebound-{options.name}") as ledger:
         worker = Worker(
             ledger,
-            ledger.campaigns.get(options.campaign),
+            _campaign(ledger, options),
             WorkerOptions(
                 name=options.name,
                 threads=options.threads,
@@ -96,9 +99,20 @@ def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_c
         return code
 
 
+def _campaign(ledger: Ledger, options: argparse.Namespace) -> CampaignRecord:
+    """By its UID where one is given: a pod of a deleted campaign must not take slots of a new one of the same name."""
+    if not options.uid:
+        return ledger.campaigns.get(options.campaign)
+    found = ledger.campaigns.find_uid(UUID(options.uid))
+    if found is None:
+        raise UnknownCampaignError(f"campaign {options.campaign} with the UID {options.uid} is no longer in the ledger")
+    return found
+
+
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m corebound_trial", description=__doc__)
     parser.add_argument("campaign", help="the campaign's name in the ledger")
+    parser.add_argument("--uid", default="", help="that campaign and no other one of its name, by its object's UID")
     parser.add_argument("--name", default="worker", help="how this worker is called in displays")
     parser.add_argument("--threads", type=int, default=int(os.environ.get("COREBOUND_THREADS", "1")))
     parser.add_argument("--cores", default="", help="bind to these cores, for example 0-1")

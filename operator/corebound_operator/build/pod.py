@@ -44,7 +44,7 @@ def pod_template(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {**RESTRICTED_POD, **_user(defaults), **template.get("securityContext", {})},
-        "containers": [_container(campaign, threads=threads, defaults=defaults)],
+        "containers": [_container(campaign, uid=uid, threads=threads, defaults=defaults)],
         "volumes": [*_scratch_volumes(defaults), *template.get("volumes", [])],
         "nodeSelector": {**defaults.node_selector, **pool_selector, **template.get("nodeSelector", {})},
         "tolerations": [*defaults.tolerations, *template.get("tolerations", [])],
@@ -66,7 +66,7 @@ def pod_template(
     }
 
 
-def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefaults) -> Manifest:
+def _container(campaign: SearchCampaign, *, uid: str, threads: int, defaults: TrialDefaults) -> Manifest:
     trial, template = campaign.spec.trial, _template(campaign)
     resources = {"cpu": str(threads), "memory": str(trial.memory)}
     own_image = trial.image is None
@@ -75,7 +75,16 @@ def _container(campaign: SearchCampaign, *, threads: int, defaults: TrialDefault
         "image": trial.image or defaults.image,
         "imagePullPolicy": defaults.image_pull_policy,
         "command": ["python", "-m", "corebound_trial", campaign.metadata.name],
-        "args": ["--name", "$(COREBOUND_WORKER)", "--threads", str(threads), "--own-quota", "--enforce-memory"],
+        "args": [
+            "--uid",
+            uid,
+            "--name",
+            "$(COREBOUND_WORKER)",
+            "--threads",
+            str(threads),
+            "--own-quota",
+            "--enforce-memory",
+        ],
         "env": environment(trial, threads=threads, home=HOME),
         **{name: template[name] for name in ("envFrom",) if name in template},
         "resources": {"requests": resources, "limits": resources},
