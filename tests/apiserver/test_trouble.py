@@ -202,7 +202,8 @@ def test_metrics_probe_and_logs(campaigns: Campaigns) -> None:
     metrics = campaigns.operator.metrics()
     assert 'corebound_reconcile_total{result="succeeded"}' in metrics
     assert 'corebound_campaigns{phase="Succeeded"}' in metrics
-    assert "corebound_queue_depth" in metrics
+    for name in ("corebound_queue_depth", "corebound_api_seconds_count", "corebound_database_seconds_count"):
+        assert name in metrics
     for line in campaigns.operator.log.splitlines():
         assert {"time", "level", "message"} <= set(json.loads(line))
     secret = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
@@ -224,3 +225,41 @@ def test_a_spec_edited_behind_the_servers_back_does_no_harm(campaigns: Campaigns
     campaigns.wait("changed", lambda _: campaigns.condition("changed", "Accepted")["status"] == "False", "a refusal")
     assert "spec.threads (from auto to 2)" in campaigns.condition("changed", "Accepted")["message"]
     assert {pod["metadata"]["uid"] for pod in campaigns.cluster.list(PODS, namespace=campaigns.namespace)} == pods
+
+
+def test_a_size_edited_by_hand_is_set_back(campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("resized", trials=6, parallelism=2, trial=waiting(flag))
+    campaigns.wait("resized", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    for parallelism in (0, 5):
+        size = {"spec": {"parallelism": parallelism}}
+        campaigns.cluster.patch(JOBS, "resized-r1", size, namespace=campaigns.namespace)
+        campaigns.until(lambda: campaigns.jobs("resized")[0]["spec"]["parallelism"] == 2, "two workers again")
+    flag.touch()
+    assert campaigns.phase("resized", "Succeeded", "Failed")["trials"]["succeeded"] == 6
+
+
+def test_a_namespace_that_is_deleted_takes_a_running_campaign_with_it(campaigns: Campaigns, tmp_path: Path) -> None:
+    campaigns.apply("going", trials=4, parallelism=2, trial=waiting(tmp_path / "never"))
+    campaigns.wait("going", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    campaigns.plane.kubectl("delete", "namespace", campaigns.namespace, "--wait=false")
+
+    def gone() -> bool:
+        return campaigns.namespace not in campaigns.plane.kubectl("get", "namespaces", "-o", "name")
+
+    campaigns.until(gone, "the namespace to go")
+    assert campaigns.operator.probe() == 200
+    campaigns.plane.kubectl("create", "namespace", campaigns.namespace)
+
+
+def test_unicode_everywhere(campaigns: Campaigns) -> None:
+    parameters = [{"name": "größe", "type": "categorical", "choices": ["klein 小", "groß 大"]}]
+    campaigns.apply(
+        "words",
+        trials=3,
+        objectives=[{"metric": "Güte ✓", "direction": "maximize"}],
+        search={"parameters": parameters},
+        trial={"entrypoint": "objectives.py:declared", "env": [{"name": "GREETING", "value": "Grüße, 世界"}]},
+    )
+    status = campaigns.phase("words", "Succeeded", "Failed")
+    assert status["best"]["parameters"]["größe"] in ("klein 小", "groß 大")

@@ -21,7 +21,7 @@ import urllib3
 from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from corebound.cluster.resources import Resource
@@ -55,6 +55,8 @@ class Cluster:
 
     def __init__(self, configuration: Any) -> None:
         self._configuration = configuration
+        self.observe: Callable[[str, int, float], None] = _unobserved
+        """Hears of each request: its method, the answer's status, how long it took in seconds."""
         self._server = configuration.host.rstrip("/")
         self._allowed = threading.BoundedSemaphore(AT_ONCE)
         trust: dict[str, Any] = {"ca_certs": configuration.ssl_ca_cert, "cert_reqs": "CERT_REQUIRED"}
@@ -217,8 +219,10 @@ class Cluster:
     ) -> Manifest:
         for tried in range(PATIENCE):
             with self._allowed:
+                began = time.monotonic()
                 response = self._send(method, path, query=query, body=body, content=content, seconds=SECONDS)
                 data = response.data
+            self.observe(method, response.status, time.monotonic() - began)
             if response.status != 429 or tried == PATIENCE - 1:
                 break
             time.sleep(min(LONGEST_WAIT_SECONDS, float(response.headers.get("Retry-After", "1"))))
@@ -296,6 +300,10 @@ def current_namespace(*, context: str | None = None) -> str:
         return "default"
     chosen = active if context is None else next((each for each in contexts if each["name"] == context), active)
     return str(chosen["context"].get("namespace") or "default")
+
+
+def _unobserved(method: str, status: int, seconds: float) -> None:
+    del method, status, seconds
 
 
 def _raise_for(status: int, data: bytes, what: str) -> None:

@@ -82,10 +82,11 @@ class Reconciler:
         recorder: Recorder,
         settings: Settings,
         observe: Callable[[Key, LedgerSummary | None], None],
+        looked: Callable[[float], None],
     ) -> None:
         self._cluster, self._databases, self._pools = cluster, databases, pools
         self._recorder, self._settings, self._observe = recorder, settings, observe
-        self._jobs = Jobs(cluster, settings)
+        self._jobs, self._looked = Jobs(cluster, settings), looked
         self._lock = threading.Lock()
         self._written: dict[str, float] = {}
         """When the status of a campaign (by UID) was last written."""
@@ -138,7 +139,9 @@ class Reconciler:
         try:
             ledger = self._databases.ledger(namespace, campaign_uid=uid)
             record = ledger_record(ledger, campaign, uid=uid, heartbeat_seconds=self._settings.heartbeat_seconds)
+            began = time.monotonic()
             summary = ledger.summaries.of(record, maximize=record.maximize)
+            self._looked(time.monotonic() - began)
             if self._login_is_due(record, jobs, uid=uid):
                 self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid)
         except (CampaignConflictError, WarmStartError) as error:

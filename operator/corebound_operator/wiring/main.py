@@ -70,6 +70,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
 
     queue = WorkQueue()
     metrics = Metrics(queue)
+    cluster.observe = metrics.requested
     databases = Databases(cluster, database, isolation=settings.isolation)
     reconciler = Reconciler(
         cluster=cluster,
@@ -78,6 +79,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
         recorder=Recorder(cluster, instance=socket.gethostname()),
         settings=settings,
         observe=metrics.saw,
+        looked=metrics.looked,
     )
 
     loop = Loop(

@@ -33,6 +33,16 @@ class Metrics:
         depth.set_function(queue.depth)
         oldest = Gauge("corebound_oldest_reconcile_seconds", "How long the longest turn takes.", registry=self.registry)
         oldest.set_function(queue.oldest_at_work)
+        self._api = Histogram(
+            "corebound_api_seconds",
+            "Duration of a request to the API server.",
+            ["method", "code"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._database = Histogram(
+            "corebound_database_seconds", "Duration of a look at a ledger.", buckets=BUCKETS, registry=self.registry
+        )
         self._campaigns = Gauge("corebound_campaigns", "Campaigns by phase.", ["phase"], registry=self.registry)
         self._slots = Gauge("corebound_slots", "Slots by state.", ["state"], registry=self.registry)
         self._efficiency = Gauge(
@@ -52,6 +62,14 @@ class Metrics:
         """A turn has ended."""
         self._reconciles.labels(result=result).inc()
         self._seconds.observe(seconds)
+
+    def requested(self, method: str, status: int, seconds: float) -> None:
+        """The API server has answered."""
+        self._api.labels(method=method, code=str(status)).observe(seconds)
+
+    def looked(self, seconds: float) -> None:
+        """A ledger has answered."""
+        self._database.observe(seconds)
 
     def saw(self, key: tuple[str, str], summary: LedgerSummary | None) -> None:
         """What a turn saw of a campaign; None when it is gone."""

@@ -79,3 +79,9 @@ def breaks_contract(trial: optuna.Trial) -> float:
     for thread in threads:
         thread.join()
     return 0.0
+
+
+def declared(trial: optuna.Trial) -> float:
+    """The parameters are those of the campaign; the environment arrived as it was written."""
+    assert os.environ["GREETING"] == "Grüße, 世界"
+    return float(len(str(next(iter(trial.params.values())))))
