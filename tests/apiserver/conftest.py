@@ -102,10 +102,14 @@ class Campaigns:
 
     def apply(self, name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> None:
         """Create or change a campaign."""
-        manifest = {
+        manifest = self.manifest(name, labels=labels, **spec)
+        self.plane.kubectl("apply", "-n", self.namespace, "-f", "-", text=json.dumps(manifest))
+
+    def manifest(self, name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Manifest:
+        return {
             "apiVersion": "corebound.dev/v1alpha1",
             "kind": "SearchCampaign",
-            "metadata": {"name": name, "labels": labels or {}},
+            "metadata": {"name": name, "namespace": self.namespace, "labels": labels or {}},
             "spec": {
                 "trials": 4,
                 "objectives": [{"metric": "loss", "direction": "minimize"}],
@@ -113,7 +117,6 @@ class Campaigns:
                 **spec,
             },
         }
-        self.plane.kubectl("apply", "-n", self.namespace, "-f", "-", text=json.dumps(manifest))
 
     def patch(self, name: str, **spec: Any) -> None:
         self.cluster.patch(CAMPAIGNS, name, {"spec": spec}, namespace=self.namespace)

@@ -120,7 +120,7 @@ def test_many_finished_campaigns_are_no_work(campaigns: Campaigns) -> None:
     """A hundred of them, and then no write to any of them while another one runs."""
     names = [f"old-{index}" for index in range(100)]
     for name in names:
-        campaigns.apply(name, trials=1, suspend=True)
+        campaigns.cluster.create(CAMPAIGNS, campaigns.manifest(name, trials=1, suspend=True))
     campaigns.until(
         lambda: all(each.get("status", {}).get("phase") == "Suspended" for each in listed(campaigns)), "all to rest"
     )

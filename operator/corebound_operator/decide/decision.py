@@ -38,6 +38,7 @@ LEAVING_SECONDS: Final = 60.0
 """How long workers of a finished campaign may take to leave by themselves."""
 AWAY_SECONDS: Final = 10.0
 UNSCHEDULABLE: Final = "Unschedulable"
+CONTRACT_BROKEN: Final = "ThreadContractBroken"
 STOPPING_SECONDS: Final = 1.0
 
 

@@ -25,6 +25,7 @@ from corebound.api.status import (
 from corebound.planning.cost import reserved_cost
 from corebound.planning.waves import makespan_seconds
 from corebound.planning.wording import count_text, money_text
+from corebound_operator.decide.decision import CONTRACT_BROKEN
 from corebound_operator.decide.world import Problem, SpecProblem
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def _threads(world: World) -> tuple[ConditionStatus, str, str]:
         return ConditionStatus.FALSE, "ContractBroken", world.broken_contract
     if isinstance(world.ledger, Problem):
         return ConditionStatus.UNKNOWN, "NotAsked", "the ledger does not answer"
+    if world.ledger.campaign.reason == CONTRACT_BROKEN:
+        return ConditionStatus.FALSE, "ContractBroken", world.ledger.campaign.message or ""
     threads = world.ledger.campaign.threads
     if world.ledger.first_claim_at is None or threads is None:
         return ConditionStatus.UNKNOWN, "NotCheckedYet", "the first worker checks them before its first trial"
