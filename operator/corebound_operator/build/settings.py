@@ -57,6 +57,9 @@ class Settings(_Settings):
     resync_seconds: float = Field(300.0, gt=0, description="How often every campaign is looked at without a reason.")
     poll_seconds: float = Field(2.0, gt=0, description="How often a running campaign's ledger is looked at.")
     job_ttl_seconds: int = Field(86400, ge=0, description="How long a finished Job and its pods' logs stay.")
+    ledger_retention_days: float = Field(
+        90.0, gt=0, description="How long results stay in the database when their campaign's object is gone."
+    )
     isolation: Literal["schema", "shared"] = Field(
         "schema", description="A schema and a role for each namespace, or one schema for all."
     )

@@ -18,11 +18,21 @@ from corebound.api.errors import StorageError
 from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound.cluster.resources import NAMESPACES, SECRETS
 from corebound.ledger.ledger import open_ledger
-from corebound.ledger.tenancy import accepts, operator_url, prepare_shared, prepare_tenant, set_password, worker_url
+from corebound.ledger.tenancy import (
+    accepts,
+    operator_url,
+    prepare_shared,
+    prepare_tenant,
+    set_password,
+    tenants,
+    worker_url,
+)
 from corebound_operator.build.job import owner
 from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corebound.cluster.client import Cluster
     from corebound.ledger.ledger import Ledger
     from corebound.ledger.tenancy import Tenant
@@ -78,6 +88,16 @@ class Databases:
             elif change:
                 change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
                 self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+
+    def every(self) -> Iterator[tuple[str | None, Ledger]]:
+        """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn."""
+        if self._isolation == "shared":
+            addresses: list[tuple[str | None, str]] = [(None, self._admin_url)]
+        else:
+            addresses = [(each.namespace, operator_url(self._admin_url, each)) for each in tenants(self._admin_url)]
+        for namespace, url in addresses:
+            with open_ledger(url, application="corebound-retention") as ledger:
+                yield namespace, ledger
 
     def forget(self, namespace: str) -> None:
         """The namespace's database could not be used: look anew next time."""

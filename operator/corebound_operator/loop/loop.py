@@ -1,4 +1,4 @@
-"""The threads around the queue: workers that reconcile, and a resync that wakes every campaign now and then.
+"""The threads around the queue: workers that reconcile, a resync that wakes every campaign, and the retention of results.
 
 What could go wrong: a turn that never ends, a thread that died, an API server that is away; :meth:`Loop.trouble` says so to
 the liveness probe. A database that is away is no reason to restart: that is a condition of the campaigns.
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 WORKERS: Final = 4
 LONGEST_TURN_SECONDS: Final = 300.0
 MISSED_RESYNCS: Final = 3.0
+RETENTION_SECONDS: Final = 3600.0
 NAMESPACE_GOING: Final = "because it is being terminated"
 """The API server's words: the campaign goes with its namespace, there is nothing to do for it."""
 
@@ -43,10 +44,12 @@ class Loop:
         cluster: Cluster,
         namespaces: Sequence[str],
         resync_seconds: float,
+        collect: Callable[[], int],
         observe: Callable[[str, float], None],
     ) -> None:
         self._queue, self._reconcile, self._cluster = queue, reconcile, cluster
         self._namespaces, self._resync_seconds, self._observe = namespaces, resync_seconds, observe
+        self._collect = collect
         self._stopped = threading.Event()
         self._synced_at = time.monotonic()
         self._threads: list[threading.Thread] = []
@@ -55,7 +58,7 @@ class Loop:
     def start(self) -> None:
         """Begin to reconcile."""
         named = [(f"reconcile-{index}", self._work) for index in range(WORKERS)]
-        for name, target in [*named, ("resync", self._resync)]:
+        for name, target in [*named, ("resync", self._resync), ("retention", self._retain)]:
             thread = threading.Thread(target=target, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -119,6 +122,16 @@ class Loop:
                 logger.warning("resync failed", extra={"error": str(error)})
             except Exception:  # a defect of ours: the probe notices that no resync succeeds
                 logger.exception("resync failed unexpectedly")
+
+    def _retain(self) -> None:
+        while not self._stopped.wait(RETENTION_SECONDS):
+            try:
+                if removed := self._collect():
+                    logger.info("removed old results", extra={"campaigns": removed})
+            except CoreboundError as error:
+                logger.warning("retention failed", extra={"error": str(error)})
+            except Exception:  # a defect of ours: nothing waits for it
+                logger.exception("retention failed unexpectedly")
 
     def check_definition(self) -> None:
         """Say when the CRD is of another version. Raises :class:`ClusterUnreachableError` when there is none."""

@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-SHOWN: Final = ("namespace", "campaign", "error", "action", "version")
+SHOWN: Final = ("namespace", "campaign", "error", "campaigns")
 
 
 class _Json(logging.Formatter):

@@ -64,6 +64,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
     from corebound_operator.loop.queue import WorkQueue
     from corebound_operator.loop.reconciler import Reconciler
     from corebound_operator.loop.recorder import Recorder
+    from corebound_operator.loop.retention import Retention
     from corebound_operator.wiring.handlers import registry
     from corebound_operator.wiring.handlers import settings as kopf_settings
     from corebound_operator.wiring.metrics import Metrics
@@ -88,6 +89,9 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
         cluster=cluster,
         namespaces=settings.namespaces,
         resync_seconds=settings.resync_seconds,
+        collect=Retention(
+            cluster, databases, namespaces=settings.namespaces, days=settings.ledger_retention_days
+        ).collect,
         observe=metrics.turn,
     )
     # kopf looks for the kinds it watches once, at its start.

@@ -1,0 +1,58 @@
+"""What becomes of campaigns in the database whose objects are gone: closed at once, removed after the retention.
+
+Deleting an object removes Kubernetes' part alone; results stay for a while, so that a mistake can be mended and a report be
+made. What could go wrong: a namespace's ledger that cannot be used now (it is left for the next time), a worker that still
+writes (it is fenced).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from corebound.api.errors import CoreboundError
+from corebound.cluster.resources import CAMPAIGNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from corebound.cluster.client import Cluster
+    from corebound.ledger.ledger import Ledger
+    from corebound_operator.loop.databases import Databases
+
+logger = logging.getLogger(__name__)
+
+
+class Retention:
+    """Collects by UID: a campaign of the same name that was made later is another one."""
+
+    def __init__(self, cluster: Cluster, databases: Databases, *, namespaces: Sequence[str], days: float) -> None:
+        self._cluster, self._databases = cluster, databases
+        self._namespaces, self._age = namespaces, timedelta(days=days)
+
+    def collect(self) -> int:
+        """Close and remove; returns how many campaigns were removed. Raises :class:`CoreboundError`."""
+        # Before the ledgers are read: a campaign that is made meanwhile is not yet in them.
+        living = {UUID(each["metadata"]["uid"]) for each in self._objects()}
+        removed = 0
+        for namespace, ledger in self._databases.every():
+            if self._namespaces and namespace is not None and namespace not in self._namespaces:
+                continue
+            try:
+                removed += self._collect(ledger, living)
+            except CoreboundError as error:
+                logger.warning("retention failed", extra={"namespace": namespace or "", "error": str(error)})
+        return removed
+
+    def _objects(self) -> list[dict[str, Any]]:
+        watched: Sequence[str | None] = self._namespaces or (None,)
+        return [each for namespace in watched for each in self._cluster.list(CAMPAIGNS, namespace=namespace)]
+
+    def _collect(self, ledger: Ledger, living: set[UUID]) -> int:
+        for record in ledger.campaigns.all():
+            if record.uid not in living and not record.phase.is_final and not ledger.campaigns.attended(record):
+                message = "the campaign's object was deleted"
+                ledger.campaigns.close_out(record.campaign_id, reason="ObjectDeleted", message=message)
+        return len(ledger.campaigns.retire(self._age, keep=living))

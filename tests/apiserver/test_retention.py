@@ -1,0 +1,62 @@
+"""Results whose object is gone: kept for a while, removed after it, and never those of an object that is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corebound.cluster.resources import NAMESPACES
+from corebound.ledger.ledger import open_ledger
+from corebound.ledger.tenancy import operator_url, tenant_of
+from corebound_operator.loop.databases import Databases
+from corebound_operator.loop.retention import Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from corebound.ledger.ledger import Ledger
+
+    from .conftest import Campaigns
+
+
+@pytest.fixture
+def ledger(campaigns: Campaigns, database: str) -> Iterator[Ledger]:
+    """What the namespace's campaigns have in the database; there once the first of them is."""
+    campaigns.apply("kept", trials=1)
+    campaigns.phase("kept", "Succeeded")
+    found = campaigns.cluster.get(NAMESPACES, campaigns.namespace)
+    assert found is not None
+    tenant = tenant_of(namespace=campaigns.namespace, namespace_uid=found["metadata"]["uid"])
+    with open_ledger(operator_url(database, tenant), application="test") as opened:
+        yield opened
+
+
+def retention(campaigns: Campaigns, database: str, *, days: float) -> Retention:
+    databases = Databases(campaigns.cluster, database, isolation="schema")
+    return Retention(campaigns.cluster, databases, namespaces=[campaigns.namespace], days=days)
+
+
+def test_results_outlive_their_object_until_their_time_has_come(
+    campaigns: Campaigns, ledger: Ledger, database: str
+) -> None:
+    campaigns.apply("gone", trials=1)
+    campaigns.phase("gone", "Succeeded")
+    campaigns.delete("gone")
+    assert retention(campaigns, database, days=1).collect() == 0
+    assert ledger.campaigns.find("gone") is not None
+    assert retention(campaigns, database, days=1e-9).collect() == 1
+    assert [record.name for record in ledger.campaigns.all()] == ["kept"]
+
+
+def test_a_campaign_that_was_deleted_while_it_ran_is_closed(
+    campaigns: Campaigns, ledger: Ledger, database: str
+) -> None:
+    campaigns.apply("cut", trials=2, suspend=True)
+    campaigns.phase("cut", "Suspended")
+    campaigns.delete("cut")
+    retention(campaigns, database, days=1).collect()
+    closed = ledger.campaigns.get("cut")
+    assert closed.phase.is_final
+    assert closed.reason == "ObjectDeleted"
+    assert ledger.campaigns.get("kept").phase.value == "Succeeded"
