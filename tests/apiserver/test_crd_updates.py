@@ -60,6 +60,8 @@ FIXED: Final[list[tuple[str, str, Any]]] = [
     ("workload", "search.pruner.options", {"n_warmup_steps": 4}),
     ("workload", "search.parameters.0.high", 0.4),
     ("workload", "search.parameters.2.choices", ["tanh", "sigmoid", "relu"]),
+    ("workload", "search.parameters", WORKLOAD["spec"]["search"]["parameters"][::-1]),
+    ("entrypoint", "trial.template.volumes", TEMPLATE["volumes"][::-1]),
     ("workload", "search.enqueue", [{"survival": 0.4}]),
     ("workload", "search.enqueue", AWAY),
     ("workload", "search.warmStart.study", "other"),

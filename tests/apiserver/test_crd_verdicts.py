@@ -283,8 +283,8 @@ BOUNDS: Final[dict[tuple[str | int, ...], tuple[list[Any], list[Any]]]] = {
         ],
     ),
     (*PARAMETER,): (
-        [[], [{"name": f"p{number}", "type": "int", "low": 1, "high": 2} for number in range(200)]],
-        [[{"name": f"p{number}", "type": "int", "low": 1, "high": 2} for number in range(201)]],
+        [[], [{"name": f"p{number}", "type": "int", "low": 1, "high": 2} for number in range(1000)]],
+        [[{"name": f"p{number}", "type": "int", "low": 1, "high": 2} for number in range(1001)]],
     ),
     ("spec", "search", "enqueue"): (
         [[], [{}], [{"lr": 1.5, "n": 2}], [{"n": 1}] * 10_000],
@@ -379,6 +379,36 @@ def test_a_value_meets_the_same_verdict(door: Door, place: tuple[str | int, ...]
             )
 
 
+def test_the_largest_campaign_costs_no_more_than_rules_may(door: Door) -> None:
+    """An API server stops rules that take too long; the largest lists there can be must not come near that."""
+    names = [f"{number}{'p' * 190}" for number in range(1000)]
+    largest = field("spec", "search", "parameters")(
+        [{"name": name, "type": "int", "low": 1, "high": 9, "step": 2} for name in names]
+    )
+    largest["spec"]["search"]["enqueue"] = [dict.fromkeys(names[:10], 1)] * 500
+    largest["spec"]["search"]["sampler"] = {"name": "cmaes", "options": {"x0": dict.fromkeys(names, 1.5)}}
+    largest["spec"]["objectives"] = [{"metric": names[0], "direction": "minimize"}]
+    volumes = [f"volume-{number}" for number in range(100)]
+    largest["spec"]["trial"] = {
+        "command": ["x" * 500] * 1000,
+        "env": [{"name": f"A{number}{'a' * 240}", "value": "v" * 1000} for number in range(200)],
+        "callbacks": ["a.b:c"] * 100,
+        "template": {
+            "labels": {f"example.com/{number}{'a' * 50}": "x" * 63 for number in range(100)},
+            "nodeSelector": {f"example.com/{number}{'a' * 50}": "x" * 63 for number in range(100)},
+            "annotations": {f"example.com/{number}": "x" * 500 for number in range(100)},
+            "volumes": [{"name": name, "emptyDir": {}} for name in volumes],
+            "volumeMounts": [{"name": name, "mountPath": f"/{name}"} for name in volumes],
+        },
+    }
+    here, there = loader(largest), door.verdict(largest)
+    assert here.accepted, here.said
+    assert there.accepted, there.said[:2000]
+    largest["spec"]["trial"]["env"][-1] = {"name": "OMP_NUM_THREADS", "value": "64"}
+    refused = door.verdict(largest)
+    assert "OMP_NUM_THREADS sets by hand what spec.threads decides" in refused.said
+
+
 ODD: Final[list[Any]] = [
     None,
     True,
@@ -443,7 +473,7 @@ def test_no_odd_value_anywhere_parts_them(door: Door, base: dict[str, Any]) -> N
             "1d",
             'spec.trial.timeout: Invalid value: "1d": found 1d, expected a duration above zero in h, m, s',
         ),
-        ("name: layers", "name: lr", "found 'lr' more than once, expected each name once; rename one"),
+        ("name: layers", "name: lr", 'spec.search.parameters[1]: Duplicate value: {"name":"lr"}'),
         (KIND, KIND + "\n    entrypoint: a:b", "expected exactly one of workload, entrypoint, command"),
         (KIND, "entrypoint: train.py", "found 'train.py', expected package.module:function or file.py:function"),
         (TAIL, "env: [{name: OMP_NUM_THREADS, value: '64'}]", "OMP_NUM_THREADS sets by hand what spec.threads decides"),

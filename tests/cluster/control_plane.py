@@ -31,7 +31,8 @@ START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 ADMINISTRATORS: Final = "system:masters"
 OPERATOR: Final = "corebound-operator"
-ESTABLISHED: Final = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+CONDITIONS: Final = "jsonpath={range .status.conditions[*]}{.type}={.status} {end}"
+"""With a filter in the place of the star, kubectl fails while there is no condition at all."""
 NOT_NEEDED: Final = (
     "horizontal-pod-autoscaler-controller",
     "node-lifecycle-controller",
@@ -77,7 +78,7 @@ class ControlPlane:
         """
         self.kubectl("apply", "--server-side", "-f", str(definition))
         deadline = time.monotonic() + START_SECONDS
-        while "True" not in self.kubectl("get", "-f", str(definition), "-o", ESTABLISHED):
+        while "Established=True" not in self.kubectl("get", "-f", str(definition), "-o", CONDITIONS):
             if time.monotonic() > deadline:
                 raise AssertionError(f"{definition.name} is not served after {START_SECONDS:.0f} s")
             time.sleep(0.1)

@@ -42,19 +42,6 @@ def texts(names: Iterable[str]) -> str:
     return f"[{', '.join(quoted(name) for name in names)}]"
 
 
-def once(items: str, name: str, what: str) -> dict[str, str]:
-    """No two of ``items`` have the same ``name``."""
-    lone = f"{items}.exists_one(other, other.{name} == each.{name})"
-    return rule(
-        f"{items}.all(each, {lone})",
-        f"expected each {what} once; rename one",
-        told=said(
-            f"found '{{}}' more than once, expected each {what} once; rename one",
-            f"{items}.filter(each, !{lone})[0].{name}",
-        ),
-    )
-
-
 _RANGE: Final = "has(self.low) && has(self.high)"
 _IS_INT: Final = "self.type == 'int'"
 _SAMPLER: Final = "(has(self.sampler) && has(self.sampler.name) ? self.sampler.name : 'tpe')"
@@ -354,10 +341,12 @@ MODEL_RULES: Final[Mapping[type[Model], Rules]] = {
 }
 """Rules of a model as a whole; those of numeric parameters stand with the first of their kinds."""
 
-FIELD_RULES: Final[Mapping[tuple[type[Model], str], Rules]] = {
-    (CampaignSpec, "objectives"): (once("self", "metric", "metric"),),
-    (Search, "parameters"): (once("self", "name", "name"),),
-    (TrialSpec, "env"): (once("self", "name", "variable"),),
-    (TrialSpec, "artifacts"): _PLACE_OF_FILES,
-    (PodTemplate, "volumes"): (once("self", "name", "volume"),),
+FIELD_RULES: Final[Mapping[tuple[type[Model], str], Rules]] = {(TrialSpec, "artifacts"): _PLACE_OF_FILES}
+
+KEYS: Final[Mapping[tuple[type[Model], str], str]] = {
+    (CampaignSpec, "objectives"): "metric",
+    (Search, "parameters"): "name",
+    (TrialSpec, "env"): "name",
+    (PodTemplate, "volumes"): "name",
 }
+"""Lists that name something once: the API server sees to it itself, for rules that compare each with each cost too much."""

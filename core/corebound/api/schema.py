@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_orig
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
-from corebound.api.cel import FIELD_RULES, MODEL_RULES
+from corebound.api.cel import FIELD_RULES, KEYS, MODEL_RULES
 from corebound.api.model import Model
 from corebound.api.structural import Structural, quoted, rule
 
@@ -54,6 +54,8 @@ def object_schema(model: type[Model]) -> dict[str, Any]:
 def field_schema(model: type[Model], name: str, field: FieldInfo) -> dict[str, Any]:
     """A field with its description, its limits and the rules for it alone."""
     schema = {"description": field.description, **_without_description(_schema(field.annotation, field.metadata))}
+    if key := KEYS.get((model, name)):
+        schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     if rules := FIELD_RULES.get((model, name)):
         schema["x-kubernetes-validations"] = [*schema.get("x-kubernetes-validations", ()), *rules]
     return schema

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_EXACT: Final = 2**53 - 1
 """Optuna keeps whole numbers as floats, which are exact up to here."""
-MOST_PARAMETERS: Final = 200
+MOST_PARAMETERS: Final = 1000
 MOST_CHOICES: Final = 1000
 MOST_ENQUEUED: Final = 10_000
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+_ORDERED: Final = {
+    ("objectives",): "metric",
+    ("search", "parameters"): "name",
+    ("trial", "env"): "name",
+    ("trial", "template", "volumes"): "name",
+}
 ADVICE: Final = "set it back, or delete the campaign, or give the new one another name"
 TRIALS_GROW: Final = rule(
     "self.trials >= oldSelf.trials",
@@ -46,6 +52,8 @@ def _rules(field: FieldInfo, path: tuple[str, ...], outer: tuple[str, ...]) -> I
     models = list(models_in(field.annotation))
     if not models or "list[" in str(field.annotation):
         yield _leaf(field, path, outer)
+        if path in _ORDERED:
+            yield _order(path, outer, optional=not field.is_required())
         return
     inner_outer = outer if field.is_required() else (*outer, ".".join(path))
     if field.default is None:
@@ -85,6 +93,15 @@ def _leaf(field: FieldInfo, path: tuple[str, ...], outer: tuple[str, ...]) -> di
         alike = _equal(f"({there('self')})", f"({there('oldSelf')})")
         return _fixed(f"{alike} && (!({there('self')}) || {same(value)})", path, told)
     return _fixed(same(with_default), path, told)
+
+
+def _order(path: tuple[str, ...], outer: tuple[str, ...], *, optional: bool) -> dict[str, str]:
+    """Of lists with keys the API server compares the entries, but not their order, which counts for grids and results."""
+    places = (*outer, ".".join(path)) if optional else outer
+    there = [_there(root, places) for root in ("self", "oldSelf")]
+    names = [f"{root}.{'.'.join(path)}.map(each, each.{_ORDERED[path]})" for root in ("self", "oldSelf")]
+    unless = "".join(f"!({each}) || " for each in there if each)
+    return _fixed(f"{unless}{_equal(*names)}", path)
 
 
 def _there(root: str, places: tuple[str, ...]) -> str:
