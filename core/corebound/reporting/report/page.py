@@ -122,7 +122,7 @@ def _main(data: ReportData, figures: list[Figure]) -> Markup:
         else Markup(""),
         drawn.pop("importance"),
     )
-    left = [drawn.pop(key) for key in ("front", "history", "slices") if key in drawn][:2]
+    left = [drawn.pop(key) for key in (("front", "history") if "front" in drawn else ("history", "slices"))]
     first = element("div", element("div", *left), element("div", beside), class_="pair", id="results")
     head, rows = facts.top_table(data)
     trials = table(
