@@ -15,7 +15,12 @@ import pytest
 MISSING_STATUS: Final = 3
 DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
 NEEDS_TABLE: Final = Path(__file__).parents[1] / ".ci" / "needs.tsv"
-NEEDED_BY_FIXTURES: Final = {"server": "user-namespaces", "home": "user-namespaces", "plane": "kubernetes", "browser": "browser"}
+NEEDED_BY_FIXTURES: Final = {
+    "server": "user-namespaces",
+    "home": "user-namespaces",
+    "plane": "kubernetes",
+    "browser": "browser",
+}
 """The first two start the embedded PostgreSQL, the third a control plane."""
 
 

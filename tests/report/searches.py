@@ -194,7 +194,7 @@ def _campaign(name: str, metrics: Sequence[str], trials: int, phase: Phase) -> C
         study_id=1,
         trials=trials,
         phase=phase,
-        reason=None,
+        reason="AllTrialsClosed" if phase is Phase.SUCCEEDED else None,
         message=f"{trials} trials closed" if phase.is_final else None,
         stop_requested=None,
         retries=2,

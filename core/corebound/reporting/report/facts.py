@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import cpu_cost, reserved_cost
+from corebound.planning.ending import EndReason
 from corebound.planning.waves import waves
 from corebound.planning.wording import bytes_text, count_text, duration_text, money_text, number_text
 from corebound.reporting.report.data import MOST_LISTED, is_feasible
@@ -90,7 +91,9 @@ def headline(data: ReportData) -> str:
     went_on = "so far" if not campaign.phase.is_final else ""
     time = _seconds(data)
     took = f" in {duration_text(time)}" if time is not None else ""
-    said = f" {campaign.message[0].upper()}{campaign.message[1:].rstrip('.')}." if campaign.message else ""
+    # Why it ended is news unless it simply came to its end.
+    message = campaign.message if campaign.reason != EndReason.ALL_TRIALS_CLOSED else None
+    said = f" {message[0].upper()}{message[1:].rstrip('.')}." if message else ""
     return f"{best} {done}{took}{' ' if went_on else ''}{went_on}.{said}"
 
 
