@@ -39,6 +39,7 @@ def test_a_database_that_goes_away_is_a_condition_and_nothing_is_lost(
         assert campaigns.status("cut")["phase"] == "Running"
         assert campaigns.status("cut")["trials"]["running"] == 2
         assert campaigns.operator.probe() == 200, "a restart would not help"
+        campaigns.until(lambda: campaigns.operator.probe("/readyz") == 503, "it to be not ready")
     finally:
         server.start(connections=200)
     flag.touch()

@@ -1,4 +1,4 @@
-"""The programs of a Kubernetes control plane, found or built: kube-apiserver, its companions, etcd and kubectl.
+"""The programs of a Kubernetes control plane, found or built: kube-apiserver, its companions, etcd, kubectl and Helm.
 
 ``python tests/cluster/build.py`` makes what is missing, ``--check`` only says whether everything is there. A folder named
 by KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are
@@ -33,6 +33,7 @@ PACKAGES: Final = {
     "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kube-scheduler": ("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
     "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
 }
 """Each program with its module and package; kubectl, too, so that it is as new as the server."""
 

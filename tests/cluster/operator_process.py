@@ -42,7 +42,7 @@ class OperatorProcess:
         self._plane, self._namespaces = plane, namespaces
         self._folder, self._database = folder, database
         self._kubeconfig = plane.kubeconfig_of(plane.operator_token, name="operator")
-        self.probe_port, self.metrics_port = free_port(), free_port()
+        self.port = free_port()
         (folder / "settings.yaml").write_text(json.dumps({"logFormat": "json", **settings}), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +56,7 @@ class OperatorProcess:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "corebound_operator", "--config", str(self._folder / "settings.yaml")]
-        command += ["--probe-port", str(self.probe_port), "--metrics-port", str(self.metrics_port)]
+        command += ["--port", str(self.port)]
         environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig), "COREBOUND_DATABASE_URL": self._database}
         with (self._folder / "operator.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -75,16 +75,16 @@ class OperatorProcess:
         self.process.kill()
         self.process.wait()
 
-    def probe(self) -> int:
-        """The HTTP status of the liveness probe."""
+    def probe(self, path: str = "/healthz") -> int:
+        """The HTTP status of a probe."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.probe_port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
 
     def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
             return str(answer.read().decode())
 
 
@@ -132,7 +132,7 @@ def _wait_for_probe(operator: OperatorProcess) -> None:
         if operator.process.poll() is not None:
             break
         with contextlib.suppress(OSError):
-            if operator.probe() == 200:
+            if operator.probe("/readyz") == 200:
                 return
         time.sleep(0.1)
     raise AssertionError(f"the operator did not start:\n{operator.log[-3000:]}")

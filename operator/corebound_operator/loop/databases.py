@@ -89,6 +89,13 @@ class Databases:
                 change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
                 self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
 
+    def ask(self) -> None:
+        """Whether the server answers to the operator's own login. Raises :class:`StorageError`."""
+        if not accepts(self._admin_url):
+            raise StorageError(
+                "the database refuses the operator's login; is the password in COREBOUND_DATABASE_URL right?"
+            )
+
     def every(self) -> Iterator[tuple[str | None, Ledger]]:
         """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn."""
         if self._isolation == "shared":

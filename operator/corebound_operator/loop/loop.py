@@ -52,6 +52,7 @@ class Loop:
         self._collect = collect
         self._stopped = threading.Event()
         self._synced_at = time.monotonic()
+        self._was_synced = threading.Event()
         self._threads: list[threading.Thread] = []
         self._said: str | None = None
 
@@ -69,6 +70,10 @@ class Loop:
         self._queue.close()
         for thread in self._threads:
             thread.join(20)
+
+    def synced(self) -> bool:
+        """Whether every campaign was seen at least once."""
+        return self._was_synced.is_set()
 
     def trouble(self) -> str | None:
         """Why the loop should be started anew; None while it is well."""
@@ -117,6 +122,7 @@ class Loop:
                     for campaign in self._cluster.list(CAMPAIGNS, namespace=namespace):
                         self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
                 self._synced_at = time.monotonic()
+                self._was_synced.set()
             except CoreboundError as error:
                 wait = min(10.0, self._resync_seconds)
                 logger.warning("resync failed", extra={"error": str(error)})

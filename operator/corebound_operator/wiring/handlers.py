@@ -17,14 +17,13 @@ from corebound.cluster.resources import CAMPAIGNS, JOBS
 
 if TYPE_CHECKING:
     from corebound.cluster.client import Cluster
-    from corebound_operator.loop.loop import Loop
     from corebound_operator.loop.queue import WorkQueue
 
 PREFIX: Final = "operator.corebound.dev"
 LOGIN_MINUTES: Final = 10
 
 
-def registry(*, queue: WorkQueue, loop: Loop, cluster: Cluster) -> kopf.OperatorRegistry:
+def registry(*, queue: WorkQueue, cluster: Cluster) -> kopf.OperatorRegistry:
     """All of kopf's handlers."""
     made = kopf.OperatorRegistry()
 
@@ -42,13 +41,6 @@ def registry(*, queue: WorkQueue, loop: Loop, cluster: Cluster) -> kopf.Operator
             private_key_path=access.key,
             expiration=expires,
         )
-
-    @kopf.on.probe(registry=made, errors=kopf.ErrorsMode.PERMANENT)
-    def reconcile_loop(**_: Any) -> str:
-        trouble = loop.trouble()
-        if trouble is not None:
-            raise kopf.PermanentError(trouble)
-        return "well"
 
     @kopf.on.event(CAMPAIGNS.group, CAMPAIGNS.version, CAMPAIGNS.plural, registry=made)
     def campaign(namespace: str | None, name: str | None, **_: Any) -> None:

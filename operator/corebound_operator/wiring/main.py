@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PROBE_PORT: Final = 8080
-METRICS_PORT: Final = 8081
+PORT: Final = 8080
 
 
 @click.command(
@@ -34,9 +33,8 @@ METRICS_PORT: Final = 8081
 )
 @click.option("--config", type=click.Path(path_type=Path), help="The operator's settings as YAML.")
 @click.option("--context", help="Context of the kubeconfig; default: the pod's service account, else the current one.")
-@click.option("--probe-port", default=PROBE_PORT, show_default=True, help="Port of /healthz.")
-@click.option("--metrics-port", default=METRICS_PORT, show_default=True, help="Port of /metrics.")
-def command(*, config: Path | None, context: str | None, probe_port: int, metrics_port: int) -> None:
+@click.option("--port", default=PORT, show_default=True, help="Port of /healthz, /readyz and /metrics.")
+def command(*, config: Path | None, context: str | None, port: int) -> None:
     """Watch SearchCampaigns and run them on this cluster.
 
     The database's address comes from COREBOUND_DATABASE_URL, where no process list shows its password.
@@ -51,10 +49,10 @@ def command(*, config: Path | None, context: str | None, probe_port: int, metric
     database = os.environ.get("COREBOUND_DATABASE_URL")
     if not database:
         raise UsageError("COREBOUND_DATABASE_URL is not set; expected postgresql://user:password@host:port/database")
-    run(connect(context=context), settings, database=database, probe_port=probe_port, metrics_port=metrics_port)
+    run(connect(context=context), settings, database=database, port=port)
 
 
-def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int, metrics_port: int) -> None:
+def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> None:
     """Until SIGTERM or Ctrl-C."""
     import kopf
 
@@ -68,6 +66,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
     from corebound_operator.wiring.handlers import registry
     from corebound_operator.wiring.handlers import settings as kopf_settings
     from corebound_operator.wiring.metrics import Metrics
+    from corebound_operator.wiring.serving import Serving
 
     queue = WorkQueue()
     metrics = Metrics(queue)
@@ -96,21 +95,28 @@ def run(cluster: Cluster, settings: Settings, *, database: str, probe_port: int,
     )
     # kopf looks for the kinds it watches once, at its start.
     loop.check_definition()
-    metrics.serve(metrics_port)
+    serving = Serving(
+        port=port,
+        registry=metrics.registry,
+        trouble=loop.trouble,
+        synced=loop.synced,
+        ask_database=databases.ask,
+    )
+    serving.start()
     loop.start()
     logger.info("the operator runs")
     try:
         asyncio.run(
             kopf.operator(
-                registry=registry(queue=queue, loop=loop, cluster=cluster),
+                registry=registry(queue=queue, cluster=cluster),
                 settings=kopf_settings(),
                 standalone=True,
                 clusterwide=not settings.namespaces,
                 namespaces=settings.namespaces,
-                liveness_endpoint=f"http://0.0.0.0:{probe_port}/healthz",
             )
         )
     finally:
+        serving.stop()
         loop.stop()
         databases.close()
 

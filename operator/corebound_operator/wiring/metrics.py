@@ -9,7 +9,7 @@ import threading
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
     from corebound.api.records import LedgerSummary
@@ -53,10 +53,6 @@ class Metrics:
         )
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], LedgerSummary] = {}
-
-    def serve(self, port: int) -> None:
-        """``/metrics`` on all addresses of the pod."""
-        start_http_server(port, registry=self.registry)
 
     def turn(self, result: str, seconds: float) -> None:
         """A turn has ended."""

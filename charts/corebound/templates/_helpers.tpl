@@ -1,0 +1,49 @@
+{{/* The release's name before everything it makes; at most 40 characters, so that suffixes fit. */}}
+{{- define "corebound.name" -}}
+{{- if contains "corebound" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-corebound" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "corebound.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: corebound
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{ include "corebound.selector" . }}
+{{- end }}
+
+{{- define "corebound.selector" -}}
+app.kubernetes.io/name: {{ .component }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "corebound.image" -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- define "corebound.databaseSecret" -}}
+{{ .Values.database.external.existingSecret | default (printf "%s-database" (include "corebound.name" .)) }}
+{{- end }}
+
+{{- define "corebound.databaseKey" -}}
+{{ if .Values.database.external.existingSecret }}{{ .Values.database.external.key }}{{ else }}url{{ end }}
+{{- end }}
+
+{{- define "corebound.restricted" -}}
+runAsNonRoot: true
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "corebound.restrictedContainer" -}}
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+readOnlyRootFilesystem: true
+{{- end }}
+
+{{- define "corebound.pullSecrets" -}}
+{{- with .Values.images.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
