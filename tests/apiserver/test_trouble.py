@@ -231,8 +231,8 @@ def test_a_size_edited_by_hand_is_set_back(campaigns: Campaigns, tmp_path: Path)
     flag = tmp_path / "flag"
     campaigns.apply("resized", trials=6, parallelism=2, trial=waiting(flag))
     campaigns.wait("resized", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
-    for parallelism in (0, 5):
-        size = {"spec": {"parallelism": parallelism}}
+    for edited in ({"parallelism": 0}, {"parallelism": 5, "completions": 5}):
+        size = {"spec": edited}
         campaigns.cluster.patch(JOBS, "resized-r1", size, namespace=campaigns.namespace)
         campaigns.until(lambda: campaigns.jobs("resized")[0]["spec"]["parallelism"] == 2, "two workers again")
     flag.touch()
