@@ -6,6 +6,7 @@ differs from run to run is compared by its form: numbers, times, money, and ``..
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -16,6 +17,8 @@ from typing import Any
 import click
 import pytest
 
+from corebound.api.errors import SpecError
+from corebound.api.loading import load_campaign
 from corebound.cli.main import COMMANDS, corebound
 from corebound.reporting.status import slot_lines, status_line
 
@@ -111,6 +114,29 @@ def test_commands_of_a_page_do_what_it_says(page: Page, folder: Path, home: Path
             if wanted.pattern in map(re.escape, live_forms()):
                 continue
             assert any(wanted.fullmatch(each) for each in forms), f"{command.text} printed no {line!r} but:\n{said}"
+
+
+def test_commands_and_files_are_found_on_these_pages() -> None:
+    """A page that is written in another way must not drop out unseen."""
+    assert {"README.md", "docs/campaign.md", "docs/commands.md"} <= {
+        page.name for page in PAGES.values() if page.commands
+    }
+    assert len(PAGES["README.md"].commands) >= 9
+    for page in PAGES.values():
+        text = (ROOT / page.name).read_text(encoding="utf-8")
+        assert len(page.commands) >= len(re.findall(r"^ *\$ ", text, re.MULTILINE)), page.name
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [(page, name) for page in PAGES.values() for name, text in page.files.items() if "kind: SearchCampaign" in text],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
+def test_a_campaign_file_of_a_page_is_valid_unless_it_shows_an_error(page: Page, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(page.files[name], encoding="utf-8")
+    shows_an_error = any(status and name in command for command, status in STATUSES.items())
+    with pytest.raises(SpecError) if shows_an_error else contextlib.nullcontext():
+        load_campaign(tmp_path / name)
 
 
 def test_what_is_not_run_is_shown_somewhere_and_there() -> None:
