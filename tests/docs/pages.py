@@ -1,7 +1,7 @@
 """What README.md and the pages of docs/ hold besides prose: files, commands with their output, commands named in passing.
 
 - A fenced block with a name after its language (`````python train.py``) is a file.
-- In a block ``console``, and in an indented block, a line ``$ command`` is a command and what follows is its output.
+- In a block ``console`` or ``text``, and in an indented one, a line ``$ command`` is a command, what follows its output.
 - In an indented block without ``$``, a line that begins with the name of a program of ours is a command.
 - In running text, ``code`` that begins with such a program is a command named in passing.
 """
@@ -49,6 +49,7 @@ def read_page(path: Path) -> Page:
     fenced = _FENCED.findall(text)
     prose = _FENCED.sub("\n", text)
     blocks = [(body, "console") for language, name, body in fenced if language in ("console", "sh") and not name]
+    blocks += [(body, "text") for language, _, body in fenced if language == "text" and body.startswith("$ ")]
     blocks += [(re.sub("^    ", "", body, flags=re.MULTILINE), "indented") for body in _INDENTED.findall(prose)]
     # In the order of the page: commands build on one another.
     blocks.sort(key=lambda block: text.index(block[0].splitlines()[0]))

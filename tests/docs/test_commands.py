@@ -34,7 +34,7 @@ ON_A_CLUSTER = ("kubectl", "helm", "docker", "az")
 """Programs whose commands are no matter of one machine; the tests of the operator run its Kubernetes objects."""
 INSTEAD = {
     "corebound search prod -m pure -n 100 -g 150 -s 3 -p 500": "corebound search prod -m pure -n 100 -g 150 -s 3 -p 500"
-    " --write-yaml prod.yaml && corebound plan -f prod.yaml",
+    " --write-yaml prod.yaml && corebound plan -f prod.yaml && corebound search prod -m pure -n 4 -g 2 -s 1 -p 32",
     "corebound search poles -m neat -w 2 -t 1": "corebound search poles -m neat -w 2 -t 1 -n 2 -g 2 -p 32",
     "corebound run -c neat_baseline -g 20 -s 1 -p 200": "corebound run -c neat_baseline -g 2 -s 1 -p 32",
 }
