@@ -130,10 +130,16 @@ class ClusterUnreachableError(ClusterError):
 class ClusterRefusedError(ClusterError):
     """The API server refused: no such object, no right to it, or an object that it does not accept."""
 
-    def __init__(self, message: str, *, status: int, reason: str) -> None:
+    def __init__(
+        self, message: str, *, status: int, reason: str, said: str = "", causes: tuple[Problem, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.said = said
+        """The server's own words."""
+        self.causes = causes
+        """The fields that it refuses, each with its words."""
 
 
 class ClusterConflictError(ClusterRefusedError):

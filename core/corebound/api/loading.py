@@ -53,15 +53,24 @@ _PARAMETERS: Final = ("spec", "search", "parameters")
 
 def load_campaign(path: FilePath) -> SearchCampaign:
     """The campaign in the file ``path``. Raises :class:`SpecError` with every problem."""
+    return load_campaign_text(_bytes_of(path), file=str(path))
+
+
+def load_manifest(path: FilePath) -> tuple[SearchCampaign, dict[str, Any]]:
+    """The campaign in the file ``path``, and the object as the file writes it, for an API server: nothing is filled in."""
+    document = read_document(_bytes_of(path), file=str(path))
+    return _campaign(document, str(path)), _without_nulls(SearchCampaign, _without_what_servers_add(document.value))
+
+
+def _bytes_of(path: FilePath) -> bytes:
     try:
         with FilePath(path).open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
+            return opened.read(MOST_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}; expected a campaign's YAML file"
         raise SpecError([Problem(file=str(path), message=message)]) from error
     except ValueError as error:
         raise SpecError([Problem(file=repr(str(path)), message="is no name of a file")]) from error
-    return load_campaign_text(data, file=str(path))
 
 
 def load_campaign_text(text: str | bytes, *, file: str) -> SearchCampaign:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from corebound.cli.place import command_name
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,6 +39,9 @@ COMMANDS: Final = {
     "replay": "Run an exported network again.",
     "logs": "Show the output of a slot's attempts.",
     "storage": "Give Optuna's own tools the study.",
+    "submit": "Create or change a campaign in a cluster.",
+    "suspend": "Stop a cluster's campaign, and keep everything.",
+    "resume": "Let a suspended one go on.",
 }
 
 
@@ -87,6 +92,8 @@ def corebound() -> None:
       corebound plan -f campaign.yaml --cores 128 --price 3.50
       corebound results pole-balancing --csv
 
+    Installed as kubectl-corebound, too: kubectl corebound watch looks in the cluster, corebound watch on this machine.
+
     Every command has --quiet, --json and --help with examples and exit statuses. COREBOUND_HOME is where local state is
     kept, COREBOUND_DATABASE_URL a PostgreSQL server to be used instead of the embedded one; NO_COLOR is honoured.
     """
@@ -134,7 +141,7 @@ def _run() -> int:
     """The exit status."""
     try:
         # Outside standalone mode click returns the status that a command asked for.
-        return int(corebound(standalone_mode=False) or 0)
+        return int(corebound(prog_name=command_name(), standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.format_message(), err=True)
         return asked.exit_code

@@ -78,9 +78,9 @@ def storage_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(command)
 
 
-def epilog(*, examples: Sequence[str], statuses: Mapping[int, str]) -> str:
+def epilog(*, examples: Sequence[str], statuses: Mapping[int, str], shared: Mapping[int, str] = SHARED_STATUSES) -> str:
     """The end of a command's ``--help``."""
-    lines = [f"{status:>3}  {text}" for status, text in sorted({**SHARED_STATUSES, **statuses}.items())]
+    lines = [f"{status:>3}  {text}" for status, text in sorted({**shared, **statuses}.items())]
     parts = ("Examples:", examples), ("Exit status:", lines)
     return "\n\n".join("\b\n" + "\n".join([title, *(f"  {line}" for line in listed)]) for title, listed in parts)
 

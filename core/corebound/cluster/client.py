@@ -15,10 +15,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import urllib3
 
-from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ PATIENCE: Final = 3
 LONGEST_WAIT_SECONDS: Final = 5.0
 PAGE: Final = 500
 MERGE_PATCH: Final = "application/merge-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +113,30 @@ class Cluster:
             if not query["continue"]:
                 return found
 
-    def create(self, resource: Resource, manifest: Manifest) -> Manifest:
+    def create(self, resource: Resource, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """The object as it was stored. Raises :class:`ClusterConflictError` when the name is taken."""
         path = resource.path(namespace=manifest["metadata"].get("namespace"))
-        return self._request("POST", path, body=manifest)
+        return self._request("POST", path, query=_dry(dry_run), body=manifest)
+
+    def apply(
+        self, resource: Resource, manifest: Manifest, *, manager: str, force: bool = False, dry_run: bool = False
+    ) -> Manifest:
+        """Server-side apply: the object gets the manifest's fields, which ``manager`` owns from now on.
+
+        Raises :class:`ClusterConflictError` where others own some of them, unless ``force``.
+        """
+        metadata = manifest["metadata"]
+        path = resource.path(namespace=metadata.get("namespace"), name=metadata["name"])
+        query = {"fieldManager": manager, "force": "true" if force else "false", **_dry(dry_run)}
+        return self._request("PATCH", path, query=query, body=manifest, content=APPLY)
+
+    def serves(self, resource: Resource) -> bool:
+        """Whether the server knows that kind of object; true, too, where it does not say."""
+        try:
+            found = self._request("GET", f"/apis/{resource.group}/{resource.version}")
+        except ClusterRefusedError as error:
+            return error.status != 404
+        return any(each["name"] == resource.plural for each in found["resources"])
 
     def patch(
         self,
@@ -124,14 +146,15 @@ class Cluster:
         *,
         namespace: str | None = None,
         subresource: str | None = None,
+        manager: str = "",
     ) -> Manifest | None:
-        """A merge patch; None when the object is gone.
+        """A merge patch, in the name of ``manager``; None when the object is gone.
 
         With a ``resourceVersion`` in the change it raises :class:`ClusterConflictError` when somebody was faster.
         """
         path = resource.path(namespace=namespace, name=name, subresource=subresource)
         try:
-            return self._request("PATCH", path, body=change, content=MERGE_PATCH)
+            return self._request("PATCH", path, query={"fieldManager": manager}, body=change, content=MERGE_PATCH)
         except ClusterRefusedError as error:
             if error.status == 404:
                 return None
@@ -252,11 +275,11 @@ class Cluster:
         headers = {"Accept": "application/json", "Content-Type": content}
         if authorization := self._authorization():
             headers["Authorization"] = authorization
+        asked = {name: value for name, value in (query or {}).items() if value}
         try:
             return self._pool.request(
                 method,
-                self._server + path,
-                fields={name: value for name, value in (query or {}).items() if value} if body is None else None,
+                self._server + path + (f"?{urlencode(asked)}" if asked else ""),
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=SECONDS, read=seconds),
@@ -306,17 +329,22 @@ def _unobserved(method: str, status: int, seconds: float) -> None:
     del method, status, seconds
 
 
+def _dry(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
+
+
 def _raise_for(status: int, data: bytes, what: str) -> None:
     if status < 400:
         return
     try:
         said = json.loads(data)
         reason, message = str(said.get("reason", "")), str(said.get("message", ""))
+        causes = (said.get("details") or {}).get("causes") or []
     except (ValueError, AttributeError):
-        reason, message = "", data[:500].decode(errors="replace")
+        reason, message, causes = "", data[:500].decode(errors="replace"), []
     text = f"the cluster refused {what} ({status} {reason}): {message}"
-    if status == 409:
-        raise ClusterConflictError(text, status=status, reason=reason)
     if status >= 500 or status == 429:
         raise ClusterUnreachableError(text)
-    raise ClusterRefusedError(text, status=status, reason=reason)
+    kind = ClusterConflictError if status == 409 else ClusterRefusedError
+    problems = tuple(Problem(message=str(each.get("message", "")), field=str(each.get("field", ""))) for each in causes)
+    raise kind(text, status=status, reason=reason, said=message, causes=problems)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from corebound.reporting.status import CampaignView
+    from corebound.reporting.status import Shown
 
 PLAIN_SECONDS: Final = 10.0
 SLOTS_IN_A_LOG: Final = 16
@@ -67,7 +67,7 @@ class Display:
         """Whether :meth:`show` would show anything now; spares its caller the looking."""
         return not self._silent and (self._redraws or time.monotonic() - self._logged_at >= PLAIN_SECONDS)
 
-    def show(self, views: Sequence[CampaignView]) -> None:
+    def show(self, views: Sequence[Shown]) -> None:
         """The newest views, in place of the last ones, or as lines of a log every now and then."""
         if not self.is_due:
             return
@@ -82,7 +82,7 @@ class Display:
         if statuses != self._logged:
             self._logged, self._logged_at = statuses, time.monotonic()
             for view, status in zip(views, statuses, strict=True):
-                slots = slot_lines(view.running, view.summary.now, most=SLOTS_IN_A_LOG)
+                slots = slot_lines(view.running, view.now, most=SLOTS_IN_A_LOG)
                 self._write("\n".join([status, *slots]) + "\n")
 
     def say(self, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from corebound.api.records import Phase, SlotState
 from corebound.planning.wording import duration_text
@@ -28,9 +28,33 @@ FEWEST_LINES: Final = 3
 """A block of slots needs a heading, one slot and the count of the others."""
 
 
+class Shown(Protocol):
+    """What a display needs of a campaign at one moment, wherever it was read: in a ledger, or in a cluster's status."""
+
+    @property
+    def line(self) -> str:
+        """The campaign in one line."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will change by itself any more."""
+
+    @property
+    def running(self) -> Sequence[SlotRow]:
+        """Its running slots, as far as they are known."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment."""
+
+    @property
+    def age_rank(self) -> float:
+        """Rises from older campaigns to newer ones."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CampaignView:
-    """One campaign at one moment."""
+    """One campaign at one moment, as the ledger has it."""
 
     summary: LedgerSummary
     running: Sequence[SlotRow]
@@ -43,9 +67,28 @@ class CampaignView:
         phase = self.summary.campaign.phase
         return phase.is_final or phase is Phase.SUSPENDED or not self.attended
 
+    @property
+    def line(self) -> str:
+        """The campaign in one line."""
+        return _line_of(self)
 
-def status_line(view: CampaignView) -> str:
+    @property
+    def now(self) -> datetime:
+        """The moment, by the database's clock."""
+        return self.summary.now
+
+    @property
+    def age_rank(self) -> float:
+        """Rises from older campaigns to newer ones."""
+        return self.summary.campaign.campaign_id
+
+
+def status_line(view: Shown) -> str:
     """One line: what is done, what runs, what is best, what it used."""
+    return view.line
+
+
+def _line_of(view: CampaignView) -> str:
     summary, campaign = view.summary, view.summary.campaign
     parts = []
     if campaign.phase is not Phase.RUNNING:
@@ -82,12 +125,12 @@ def slot_lines(rows: Sequence[SlotRow], now: datetime, *, most: int | None = Non
     return [*lines, f"  ... and {hidden} more running"] if hidden else lines
 
 
-def screen_lines(views: Sequence[CampaignView], *, width: int, height: int) -> list[str]:
+def screen_lines(views: Sequence[Shown], *, width: int, height: int) -> list[str]:
     """All campaigns on a screen, the newest first: those at work with their slots, then those that are over.
 
     What does not fit is counted.
     """
-    newest_first = sorted(views, key=lambda view: -view.summary.campaign.campaign_id)
+    newest_first = sorted(views, key=lambda view: -view.age_rank)
     at_work = [view for view in newest_first if not view.is_over]
     over = [view for view in newest_first if view.is_over]
     room = height - bool(over)
@@ -98,7 +141,7 @@ def screen_lines(views: Sequence[CampaignView], *, width: int, height: int) -> l
         lines += status
         if place < len(at_work) and at_work[place].running:
             view, share = at_work[place], room // (len(statuses) - place)
-            block = _slot_block(view.running, view.summary.now, width=width, height=share)
+            block = _slot_block(view.running, view.now, width=width, height=share)
             room -= len(block)
             lines += block
     for status in _fitting([_wrapped(view, width) for view in over], height - len(lines)):
@@ -106,7 +149,7 @@ def screen_lines(views: Sequence[CampaignView], *, width: int, height: int) -> l
     return [line[:width] for line in lines[:height]]
 
 
-def _wrapped(view: CampaignView, width: int) -> list[str]:
+def _wrapped(view: Shown, width: int) -> list[str]:
     return textwrap.wrap(status_line(view), width, subsequent_indent="    "[: width - 1], break_on_hyphens=False)
 
 

@@ -38,7 +38,8 @@ def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_every_command_has_the_same_options_examples_and_exit_statuses(name: str) -> None:
     command: click.Command = getattr(importlib.import_module(f"corebound.cli.{name}"), name)
     help_text = CliRunner().invoke(command, ["--help"]).output
-    storage = () if name in ("presets", "replay") else ("--storage",)  # these two need no ledger
+    # The first two need no ledger, the others ask a cluster only.
+    storage = () if name in ("presets", "replay", "submit", "suspend", "resume") else ("--storage",)
     for word in ("--quiet", "--json", *storage, "\n  Examples:\n", "\n  Exit status:\n", "130  "):
         assert word in help_text, word
     assert f"    corebound {name} " in help_text or f"    corebound {name}\n" in help_text

@@ -1,0 +1,270 @@
+"""The command line on a cluster, as a user who may get, list, watch, create and patch searchcampaigns, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from ..cluster.control_plane import ControlPlane  # noqa: TC001 - fixtures need it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .conftest import Campaigns
+
+GROUP = "rbac.authorization.k8s.io"
+FEW_RIGHTS = [
+    {
+        "apiGroups": ["corebound.dev"],
+        "resources": ["searchcampaigns"],
+        "verbs": ["get", "list", "watch", "create", "patch"],
+    },
+]
+
+
+def bind(plane: ControlPlane, namespace: str, name: str, rules: list[dict[str, Any]]) -> Path:
+    """A kubeconfig of a service account with exactly these rights in its namespace."""
+    metadata = {"name": name, "namespace": namespace}
+    plane.kubectl("create", "serviceaccount", name, "-n", namespace)
+    role = {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    binding = {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
+    for manifest in (role, binding):
+        plane.kubectl("apply", "-f", "-", text=json.dumps(manifest))
+    token = plane.kubectl("create", "token", name, "-n", namespace).strip()
+    return plane.kubeconfig_of(token, name=f"{namespace}-{name}")
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody at a terminal."""
+
+    kubeconfig: Path
+    namespace: str
+    folder: Path
+
+    def start(self, *words: str, program: str = "corebound", **environment: str) -> subprocess.Popen[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("COREBOUND")}
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name(program)), *words],
+            env={
+                **kept,
+                "KUBECONFIG": str(self.kubeconfig),
+                "COREBOUND_HOME": str(self.folder / "home"),
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+
+    def __call__(
+        self, *words: str, status: int | None = 0, program: str = "corebound", **environment: str
+    ) -> tuple[str, str]:
+        """stdout and stderr."""
+        with self.start(*words, "-n", self.namespace, program=program, **environment) as process:
+            try:
+                out, err = process.communicate(timeout=200)
+            finally:
+                process.kill()
+        assert "Traceback" not in err, err
+        assert status is None or process.returncode == status, (process.returncode, out, err)
+        return out, err
+
+    def json(self, *words: str, status: int = 0) -> Any:
+        out, _ = self(*words, "--json", status=status)
+        return json.loads(out)
+
+    def file(self, name: str, **spec: Any) -> str:
+        manifest = {
+            "apiVersion": "corebound.dev/v1alpha1",
+            "kind": "SearchCampaign",
+            "metadata": {"name": name},
+            "spec": {
+                "trials": 4,
+                "objectives": [{"metric": "loss", "direction": "minimize"}],
+                "trial": {"entrypoint": "objectives.py:quick"},
+                **spec,
+            },
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(manifest), encoding="utf-8")
+        return str(path)
+
+
+@pytest.fixture
+def user(plane: ControlPlane, campaigns: Campaigns, tmp_path: Path) -> User:
+    return User(bind(plane, campaigns.namespace, "user", FEW_RIGHTS), campaigns.namespace, tmp_path)
+
+
+def waiting(flag: Path) -> dict[str, Any]:
+    return {"entrypoint": "objectives.py:until", "arguments": {"flag": str(flag)}}
+
+
+def test_submit_and_watch_until_the_end(user: User, campaigns: Campaigns) -> None:
+    out, err = user("submit", "-f", user.file("poles", trials=3), "--watch")
+    assert "poles created in namespace" in err
+    assert "poles: Succeeded, 3/3 done" in out.splitlines()[-1]
+    again, _ = user("submit", "-f", user.file("poles", trials=3))
+    assert again.splitlines()[0] == f"poles unchanged in namespace {user.namespace}"
+    assert f"corebound watch poles -n {user.namespace}" in again
+    grown = user.json("submit", "-f", user.file("poles", trials=5), "--wait")
+    [outcome] = grown["campaigns"]
+    assert (outcome["phase"], outcome["counts"]) == ("Succeeded", {"succeeded": 5})
+    assert outcome["best"]["value"] == outcome["best"]["params"]["x"] ** 2
+    seen, _ = user("watch", "poles", program="kubectl-corebound")
+    assert "poles: Succeeded, 5/5 done" in seen
+
+
+def test_a_fixed_field_is_refused_by_name_and_all_problems_of_a_file_at_once(user: User) -> None:
+    user("submit", "-f", user.file("poles", suspend=True))
+    out, err = user("submit", "-f", user.file("poles", suspend=True, threads=2), status=2)
+    assert "spec.threads (from auto to 2)" in err
+    assert out == ""
+    _, err = user("submit", "-f", user.file("poles", trials=2), status=2)
+    assert "spec.trials (from 4 to 2, it can only grow)" in err
+    problems = user.json("submit", "-f", user.file("bad", trials=0, threads="many"), status=2)["problems"]
+    assert {each["field"] for each in problems} == {"spec.trials", "spec.threads"}
+
+
+def test_a_dry_run_changes_nothing(user: User, campaigns: Campaigns) -> None:
+    out, _ = user("submit", "-f", user.file("poles"), "--dry-run")
+    assert "poles created (dry run: nothing was changed)" in out
+    _, err = user("watch", "poles", "--once", status=2)
+    assert "no campaign 'poles' in namespace" in err
+    assert "there are: none" in err
+
+
+def test_fields_of_other_programs_are_theirs_those_of_kubectl_are_the_users(user: User, campaigns: Campaigns) -> None:
+    campaigns.apply("poles", trials=4, suspend=True)  # kubectl apply
+    assert "grows from 4 to 6" in user("submit", "-f", user.file("poles", trials=6))[0]
+    bot = {"apiVersion": "corebound.dev/v1alpha1", "kind": "SearchCampaign", "metadata": {"name": "poles"}}
+    text = json.dumps({**bot, "spec": {"parallelism": 1}})
+    apply = ("apply", "--server-side", "--field-manager=gitops-bot", "-n", user.namespace, "-f", "-")
+    campaigns.plane.kubectl(*apply, text=text)
+    _, err = user("submit", "-f", user.file("poles", trials=6, parallelism=2), status=2)
+    assert "spec.parallelism" in err
+    assert "gitops-bot" in err
+    assert "--force" in err
+    user("submit", "-f", user.file("poles", trials=6, parallelism=2), "--force")
+    assert campaigns.get("poles")["spec"]["parallelism"] == 2
+
+
+def test_suspend_waits_for_the_workers_and_resume_for_new_ones(
+    user: User, campaigns: Campaigns, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    user("submit", "-f", user.file("poles", trials=2, parallelism=2, trial=waiting(flag)))
+    campaigns.wait("poles", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    out, err = user("suspend", "poles")
+    assert out.startswith("poles: Suspended, 0/2 done")
+    assert f"corebound resume poles -n {user.namespace}" in err
+    assert not [pod for pod in campaigns.pods("poles") if pod["status"]["phase"] == "Running"]
+    assert user.json("watch", "poles", status=3)["campaigns"][0]["phase"] == "Suspended"
+    out, err = user("resume", "poles")
+    assert "Suspended" not in out
+    flag.touch()
+    assert user.json("watch", "poles")["campaigns"][0]["counts"] == {"succeeded": 2}
+    out, err = user("suspend", "poles")
+    assert "it was over already" in err
+
+
+def test_a_campaign_that_cannot_run_says_why_and_ends_with_its_status(user: User) -> None:
+    out, _ = user("submit", "-f", user.file("greedy", threads=4, parallelism=50), "--wait", status=1)
+    assert "greedy: Pending" in out
+    assert "spec.threads=4" in out or "fit" in out, out
+    trial = {"entrypoint": "objectives.py:raises"}
+    out, _ = user("submit", "-f", user.file("failing", trials=2, trial=trial), "--wait", status=1)
+    assert "failing: Failed" in out
+    everything, _ = user("watch")
+    assert len(everything.splitlines()) >= 2
+
+
+def test_all_campaigns_are_watched_and_redrawn_on_a_terminal(user: User, campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    user("submit", "-f", user.file("slow", trials=1, trial=waiting(flag)))
+    user("submit", "-f", user.file("quick", trials=1))
+    with on_terminal(user, "watch", "-n", user.namespace, program="kubectl-corebound") as (process, screen):
+        wait_for(lambda: b"slow: 0/1 done, 1 running" in screen(), "the running one")
+        flag.touch()
+        wait_for(lambda: process.poll() is not None, "the end")
+        assert process.returncode == 0, screen()
+    shown = screen()
+    assert b"\x1b[" in shown
+    assert b"slow: " in shown
+    assert b"quick: " in shown
+
+
+def test_a_missing_right_a_missing_cluster_and_a_missing_namespace_are_said(
+    user: User, plane: ControlPlane, campaigns: Campaigns
+) -> None:
+    poor = User(bind(plane, user.namespace, "poor", FEW_RIGHTS[:0]), user.namespace, user.folder)
+    _, err = poor("watch", status=1)
+    assert "you lack the right to list searchcampaigns" in err
+    assert "that verb" in err
+    _, err = poor("suspend", "poles", status=1)
+    assert "the right to patch searchcampaigns" in err
+    away = user.folder / "away"
+    away.write_text(user.kubeconfig.read_text().replace(plane.url, "https://127.0.0.1:1"))
+    _, err = User(away, user.namespace, user.folder)("watch", "poles", status=75)
+    assert "does not answer" in err
+    _, err = User(user.folder / "none", user.namespace, user.folder)("watch", status=75)
+    assert "no cluster is configured" in err
+    _, err = user("watch", "--context", "nowhere", status=75)
+    assert "nowhere" in err
+    admin = User(plane.kubeconfig, "no-such-namespace", user.folder)
+    _, err = admin("submit", "-f", admin.file("poles"), status=2)
+    assert 'namespaces "no-such-namespace" not found' in err
+
+
+@contextlib.contextmanager
+def on_terminal(user: User, *words: str, program: str) -> Iterator[tuple[subprocess.Popen[bytes], Any]]:
+    import pty
+    import select
+
+    control, side = pty.openpty()
+    environment = {**os.environ, "KUBECONFIG": str(user.kubeconfig), "TERM": "xterm"}
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name(program)), *words], env=environment, stdin=side, stdout=side, stderr=side
+    )
+    os.close(side)
+    seen = bytearray()
+
+    def screen() -> bytes:
+        while select.select([control], [], [], 0)[0]:
+            try:
+                piece = os.read(control, 65536)
+            except OSError:
+                break
+            seen.extend(piece)
+        return bytes(seen)
+
+    try:
+        yield process, screen
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(holds: Any, what: str) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.1)
