@@ -152,6 +152,7 @@ def _api_server_options(plane: ControlPlane, etcd_port: int, port: int) -> list[
         f"--token-auth-file={plane.folder / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",
+        "--kubelet-preferred-address-types=InternalIP",
         "--endpoint-reconciler-type=none",
     ]
 

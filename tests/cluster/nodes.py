@@ -2,8 +2,9 @@
 
 A :class:`ProcessNode` does what a kubelet does as far as Corebound can see it: it runs the container's command with the
 pod's exact environment in a control group with the pod's CPU quota, reports phase, readiness and exit code with the last
-lines, and on deletion sends SIGTERM, waits for the grace period, then SIGKILL. An image is a folder, the working directory.
-What could go wrong: a test that ends early; :meth:`ProcessNode.stop` ends every process and removes every control group.
+lines, gives logs, and on deletion sends SIGTERM, waits for the grace period, then SIGKILL. An image is a folder, the
+working directory. What could go wrong: a test that ends early; :meth:`ProcessNode.stop` ends every process and removes
+every control group.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.errors import CoreboundError
 from corebound.cluster.resources import NODES, PODS, SECRETS
 
+from .kubelet import Kubelet
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corebound.cluster.client import Cluster
 
 Manifest = dict[str, Any]
@@ -37,7 +42,14 @@ KEPT_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "PYTHONPAT
 
 
 def add_node(
-    cluster: Cluster, name: str, *, cpu: str = "2", memory: str = "8Gi", pods: int = 110, **labels: str
+    cluster: Cluster,
+    name: str,
+    *,
+    cpu: str = "2",
+    memory: str = "8Gi",
+    pods: int = 110,
+    kubelet_port: int | None = None,
+    **labels: str,
 ) -> None:
     """A node that takes pods; nothing runs them."""
     manifest = {
@@ -48,7 +60,10 @@ def add_node(
     cluster.create(NODES, manifest)
     gives = {"cpu": cpu, "memory": memory, "pods": str(pods), "ephemeral-storage": "100Gi"}
     ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastTransitionTime": _now()}
-    status = {"capacity": gives, "allocatable": gives, "conditions": [ready]}
+    status: Manifest = {"capacity": gives, "allocatable": gives, "conditions": [ready]}
+    if kubelet_port is not None:
+        status["addresses"] = [{"type": "InternalIP", "address": "127.0.0.1"}]
+        status["daemonEndpoints"] = {"kubeletEndpoint": {"Port": kubelet_port}}
     cluster.patch(NODES, name, {"status": status}, subresource="status")
     # The API server taints every new node until somebody has seen it ready; here nobody watches.
     cluster.patch(NODES, name, {"spec": {"taints": None}})
@@ -91,7 +106,8 @@ class ProcessNode:
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
-        add_node(cluster, name, cpu=cpu)
+        self.kubelet = Kubelet(folder, self._log_of)
+        add_node(cluster, name, cpu=cpu, kubelet_port=self.kubelet.port)
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._watch, self._tend)]
         for thread in self._threads:
             thread.start()
@@ -105,9 +121,16 @@ class ProcessNode:
                 if pod.process is not None and pod.process.poll() is None
             }
 
+    def _log_of(self, namespace: str, name: str) -> tuple[Path, Callable[[], bool]] | None:
+        with self._lock:
+            pods = [pod for pod in self._pods.values() if (pod.namespace, pod.name) == (namespace, name)]
+        process = pods[-1].process if pods else None
+        return None if process is None else (pods[-1].log, lambda: process.poll() is None)
+
     def stop(self) -> None:
         """End everything."""
         self._stopped.set()
+        self.kubelet.stop()
         for thread in self._threads:
             thread.join(30)
         with self._lock:

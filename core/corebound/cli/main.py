@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "submit": "Create or change a campaign in a cluster.",
     "suspend": "Stop a cluster's campaign, and keep everything.",
     "resume": "Let a suspended one go on.",
+    "delete": "Delete a campaign, and its data where asked to.",
 }
 
 

@@ -7,6 +7,9 @@ import click
 from corebound.cli.options import Reply, epilog, reply_options
 from corebound.cli.place import CLUSTER_STATUSES, Place, campaigns_at, command_name, place_options
 
+LEAVING_SECONDS = 120.0
+"""Workers that are gone without a word leave their slots as running; they are not waited for any longer."""
+
 
 @click.command(
     epilog=epilog(
@@ -25,25 +28,30 @@ def suspend(*, name: str, wait: bool, place: Place, reply: Reply) -> None:
     Waiting can be left with Ctrl-C: the campaign is suspended all the same.
     """
     import sys
+    import time
 
-    from corebound.api.records import Phase
     from corebound.cli.following import answer, follow, look
     from corebound.reporting.display import Display
 
     campaigns = campaigns_at(place)
     campaigns.set_suspended(name, True)
     if wait:
+        deadline = time.monotonic() + LEAVING_SECONDS
         with Display(quiet=not reply.shows_progress, stream=sys.stderr) as display:
             views = follow(
                 campaigns,
                 name,
                 display=display,
-                until=lambda seen: all(view.is_over and not view.workers for view in seen),
+                until=lambda seen: all(
+                    view.is_over and (not view.works or time.monotonic() > deadline) for view in seen
+                ),
             )
     else:
         views = look(campaigns, name)
     answer(views, reply, none="")
-    if views[0].phase is None or not views[0].phase.is_final:
-        reply.note(f"go on with: {command_name()} resume {name}{place.flags}")
-    elif views[0].phase is not Phase.SUSPENDED:
+    if views[0].phase is not None and views[0].phase.is_final:
         reply.note("it was over already")
+        return
+    if wait and views[0].works:
+        reply.note("some workers have not written their checkpoints yet")
+    reply.note(f"go on with: {command_name()} resume {name}{place.flags}")

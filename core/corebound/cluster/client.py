@@ -9,21 +9,28 @@ is None, never an error. A server that asks for patience (429 with Retry-After) 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import urllib3
 
-from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError, Problem
+from corebound.api.errors import (
+    ClusterConflictError,
+    ClusterError,
+    ClusterRefusedError,
+    ClusterUnreachableError,
+    Problem,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from corebound.cluster.resources import Resource
 
@@ -36,6 +43,7 @@ PATIENCE: Final = 3
 LONGEST_WAIT_SECONDS: Final = 5.0
 PAGE: Final = 500
 MERGE_PATCH: Final = "application/merge-patch+json"
+OWN_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 APPLY: Final = "application/apply-patch+yaml"
 
 
@@ -219,7 +227,7 @@ class Cluster:
         finally:
             response.close()
 
-    def log(self, pod: str, *, namespace: str, follow: bool = False) -> Iterator[bytes]:
+    def log(self, pod: str, *, namespace: str, follow: bool = False) -> Generator[bytes]:
         """The log of a pod's only container, in parts."""
         from corebound.cluster.resources import PODS
 
@@ -228,8 +236,44 @@ class Cluster:
         response = self._open("GET", path, query=query, seconds=None if follow else SECONDS)
         try:
             yield from response.stream(65536)
+        except urllib3.exceptions.HTTPError as error:
+            raise ClusterUnreachableError(f"the log of pod {pod} was cut: {error}") from error
         finally:
             response.close()
+
+    def port_forward(self, pod: str, *, namespace: str, port: int) -> Any:
+        """A socket whose other end is that port of the pod. Raises :class:`ClusterError` when the server refuses."""
+        from kubernetes import client, stream
+
+        api = client.CoreV1Api(client.ApiClient(self._configuration))
+        try:
+            forward = stream.portforward(
+                api.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port), _request_timeout=SECONDS
+            )
+            return forward.socket(port)
+        except client.ApiException as error:
+            raise ClusterError(
+                f"the cluster refused to forward a port of pod {namespace}/{pod}: {error.reason}"
+            ) from error
+
+    def may(self, verb: str, resource: Resource, *, namespace: str, name: str = "", subresource: str = "") -> bool:
+        """Whether the user has that right, as far as the server says."""
+        asked = {
+            "namespace": namespace,
+            "verb": verb,
+            "group": resource.group,
+            "resource": resource.plural,
+            "subresource": subresource,
+            "name": name,
+        }
+        from corebound.cluster.resources import OWN_RIGHTS
+
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+        try:
+            found = self.create(OWN_RIGHTS, {**review, "metadata": {}, "spec": {"resourceAttributes": asked}})
+        except ClusterRefusedError:
+            return False
+        return bool(found["status"]["allowed"])
 
     def _request(
         self,
@@ -314,9 +358,12 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
 
 
 def current_namespace(*, context: str | None = None) -> str:
-    """The namespace that the kubeconfig's context names, else ``default``."""
+    """The namespace of this pod's service account, or that the kubeconfig's context names, else ``default``."""
     from kubernetes import config
 
+    if context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        with contextlib.suppress(OSError):
+            return OWN_NAMESPACE.read_text(encoding="utf-8").strip()
     try:
         contexts, active = config.list_kube_config_contexts()
     except (config.ConfigException, OSError):

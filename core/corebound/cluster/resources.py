@@ -29,6 +29,10 @@ class Resource:
 CAMPAIGNS: Final = Resource(group="corebound.dev", version="v1alpha1", plural="searchcampaigns")
 JOBS: Final = Resource(group="batch", version="v1", plural="jobs")
 PODS: Final = Resource(group="", version="v1", plural="pods")
+SERVICES: Final = Resource(group="", version="v1", plural="services")
+OWN_RIGHTS: Final = Resource(
+    group="authorization.k8s.io", version="v1", plural="selfsubjectaccessreviews", namespaced=False
+)
 SECRETS: Final = Resource(group="", version="v1", plural="secrets")
 EVENTS: Final = Resource(group="events.k8s.io", version="v1", plural="events")
 NODES: Final = Resource(group="", version="v1", plural="nodes", namespaced=False)

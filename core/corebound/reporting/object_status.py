@@ -85,9 +85,10 @@ class ObjectView:
         return self.is_ended or (self.is_current and reason != "Starting")
 
     @property
-    def workers(self) -> int:
-        """Workers that still run."""
-        return self.status.workers.running if self.status.workers else 0
+    def works(self) -> bool:
+        """Whether a worker still runs, or has not given its trial back yet."""
+        status = self.status
+        return bool((status.workers and status.workers.running) or (status.trials and status.trials.running))
 
     @property
     def age_rank(self) -> float:
@@ -123,12 +124,12 @@ class ObjectView:
         if status.estimated_completion_time is not None and not self.is_over:
             left = (status.estimated_completion_time - self.now).total_seconds()
             parts.append(f"about {duration_text(max(60.0, left))} left")
-        if status.message and self.is_current and (self.is_over or not self._works):
+        if status.message and self.is_current and (self.is_over or not self._has_workers):
             parts.append(status.message)
         return parts
 
     @property
-    def _works(self) -> bool:
+    def _has_workers(self) -> bool:
         running = self.status.condition(ConditionType.RUNNING)
         return running is not None and running.status is ConditionStatus.TRUE
 

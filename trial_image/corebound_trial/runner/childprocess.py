@@ -22,6 +22,7 @@ from corebound.local.output import AttemptOutput
 from corebound_trial.binding.process import end_tree
 from corebound_trial.binding.stacks import ask
 from corebound_trial.runner.last_words import forward
+from corebound_trial.runner.pod_output import PodOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ class ChildProcess:
         self._stream = started.output
         self.wire = started.wire
         self._output_folder = output_folder
-        self._output: AttemptOutput | None = None
+        self._output: AttemptOutput | PodOutput | None = None
         self._switching = threading.Lock()
         self.output_at = time.monotonic()
         # The parent's, so that nothing stays behind of a child that is killed.
@@ -78,7 +79,9 @@ class ChildProcess:
     def begin_output(self, *, slot: int, attempt: int) -> None:
         """What the child prints from now on belongs to this attempt."""
         with self._switching:
-            if self._output_folder is not None:
+            if self._output_folder is None:
+                self._output = PodOutput(slot=slot, attempt=attempt)
+            else:
                 self._output = AttemptOutput(self._output_folder, slot=slot, attempt=attempt)
         self.output_at = time.monotonic()
 

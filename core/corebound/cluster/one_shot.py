@@ -1,0 +1,197 @@
+"""A one-shot pod: a command of ours in the campaign's namespace, with the namespace's own login to the database.
+
+For users who reach the database in no other way: they need the rights to create, get and delete pods and to get pods/log,
+which a tenant has where its campaigns run, and never see the login. The pod keeps to Pod Security ``restricted``, has no
+service account's token, ends by itself and is removed. What could go wrong: it does not start (the cluster's own words are
+the error), it is refused (so is the command), the user goes away (it ends by its deadline, and goes with the campaign).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from corebound.api.errors import ClusterConflictError, ClusterError, ClusterRefusedError, UsageError
+from corebound.api.jobs import CAMPAIGN_UID, MANAGED_BY, MANAGER
+from corebound.cluster.campaigns import refused
+from corebound.cluster.relay import Answer, unpacked
+from corebound.cluster.resources import JOBS, PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from corebound.cluster.client import Cluster
+
+Manifest = dict[str, Any]
+
+SECRET: Final = "corebound-database"  # noqa: S105  a name, not a secret
+DEADLINE_SECONDS: Final = 600
+POLL_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 60.0
+"""How long a pod may wait for a node or an image before the reason is the error."""
+RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+USER: Final = 65532
+TAKEN_OVER: Final = ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "serviceAccountName")
+"""Of the campaign's own pods: what lets them be scheduled and pulled."""
+HOPELESS: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+
+
+class OneShotPods:
+    """Runs commands of ours in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str, *, say: Callable[[str], None]) -> None:
+        self._cluster, self._namespace, self._say = cluster, namespace, say
+
+    def check(self, manifest: Manifest) -> None:
+        """Whether the cluster would take the pod; nothing is made."""
+        self._create(manifest, dry_run=True)
+
+    def run(self, manifest: Manifest) -> Answer:
+        """Make the pod, wait for its end, and return its answer; the pod is removed in any case."""
+        name = manifest["metadata"]["name"]
+        self._create(manifest)
+        self._say(f"asking in pod {name}")
+        try:
+            self._wait(name)
+            log = b"".join(self._log(name))
+            return unpacked(log)
+        finally:
+            with contextlib.suppress(ClusterError):
+                self._cluster.delete(PODS, name, namespace=self._namespace)
+
+    def manifest(self, words: Sequence[str], *, campaign: Manifest | None, image: str | None) -> Manifest:
+        """The pod that runs ``corebound WORDS``, like those of the campaign. Raises :class:`UsageError` without an image."""
+        template = self._template(campaign)
+        container: Manifest = next(iter(template.get("containers", [])), {})
+        chosen = image or _image_of(campaign) or container.get("image")
+        if chosen is None:
+            raise UsageError(
+                "it is not known which image the namespace's trials run in (no trial.image, no Job left of the campaign); "
+                "name one with --image, or reach the database with --storage or --port-forward"
+            )
+        return pod_manifest(words, namespace=self._namespace, image=chosen, template=template, owner=campaign)
+
+    def _template(self, campaign: Manifest | None) -> Manifest:
+        """The pod specification of the namespace's newest Job, of the campaign itself if it has one."""
+        try:
+            jobs = self._cluster.list(JOBS, namespace=self._namespace, labels=f"{MANAGED_BY}={MANAGER}")
+        except ClusterRefusedError as error:
+            if error.status != 403:
+                raise
+            return {}
+        uid = None if campaign is None else campaign["metadata"]["uid"]
+
+        def rank(job: Manifest) -> tuple[bool, str]:
+            labels = job["metadata"].get("labels") or {}
+            return labels.get(CAMPAIGN_UID) == uid, str(job["metadata"]["creationTimestamp"])
+
+        newest = max(jobs, key=rank, default=None)
+        found: Manifest = {} if newest is None else newest["spec"]["template"]["spec"]
+        return found
+
+    def _create(self, manifest: Manifest, *, dry_run: bool = False) -> None:
+        try:
+            self._cluster.create(PODS, manifest, dry_run=dry_run)
+        except ClusterConflictError:
+            raise
+        except ClusterRefusedError as error:
+            if error.status != 403 or "cannot create resource" not in error.said:
+                raise  # a quota or Pod Security; the server's own words say it best
+            raise refused(error, verb="create", what="pods", namespace=self._namespace) from error
+
+    def _wait(self, name: str) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                pod = self._cluster.get(PODS, name, namespace=self._namespace)
+            except ClusterRefusedError as error:
+                raise refused(error, verb="get", what="pods", namespace=self._namespace) from error
+            if pod is None:
+                raise ClusterError(f"pod {name} was removed before it had answered")
+            status = pod.get("status", {})
+            if status.get("phase") in ("Succeeded", "Failed"):
+                return
+            reason, message = _why_waiting(status)
+            overdue = time.monotonic() - began > PATIENCE_SECONDS
+            if reason in HOPELESS or (overdue and status.get("phase") != "Running"):
+                raise ClusterError(f"pod {name} does not start: {reason or 'no reason is given'}: {message}")
+            time.sleep(POLL_SECONDS)
+
+    def _log(self, name: str) -> list[bytes]:
+        try:
+            return list(self._cluster.log(name, namespace=self._namespace))
+        except ClusterRefusedError as error:
+            if error.status != 403:
+                raise
+            raise refused(error, verb="get", what="pods/log", namespace=self._namespace) from error
+
+
+def pod_manifest(
+    words: Sequence[str], *, namespace: str, image: str, template: Manifest, owner: Manifest | None
+) -> Manifest:
+    """The pod that runs ``corebound WORDS`` and answers through its log."""
+    security = template.get("securityContext", {})
+    metadata: Manifest = {
+        "name": f"corebound-{words[0]}-{uuid4().hex[:10]}",
+        "namespace": namespace,
+        "labels": {MANAGED_BY: MANAGER, "app.kubernetes.io/component": "one-shot"},
+    }
+    if owner is not None:
+        named = {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
+        metadata["ownerReferences"] = [{"apiVersion": owner["apiVersion"], "kind": owner["kind"], **named}]
+    login = {"name": SECRET, "key": "url"}
+    container: Manifest = {
+        "name": "corebound",
+        "image": image,
+        "command": ["python", "-m", "corebound.cli.relay", *words],
+        "env": [
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108  the container's own
+            {"name": "COREBOUND_HOME", "value": "/tmp/corebound"},  # noqa: S108
+            {"name": "NO_COLOR", "value": "1"},
+            {"name": "COREBOUND_DATABASE_URL", "valueFrom": {"secretKeyRef": login}},
+        ],
+        "resources": RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+    }
+    spec: Manifest = {
+        **{name: template[name] for name in TAKEN_OVER if name in template},
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": DEADLINE_SECONDS,
+        "terminationGracePeriodSeconds": 5,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            **security,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _image_of(campaign: Manifest | None) -> str | None:
+    trial = {} if campaign is None else campaign["spec"].get("trial", {})
+    found: str | None = trial.get("image")
+    return found
+
+
+def _why_waiting(status: Manifest) -> tuple[str, str]:
+    for container in status.get("containerStatuses") or []:
+        waiting = container.get("state", {}).get("waiting")
+        if waiting:
+            return str(waiting.get("reason", "")), str(waiting.get("message", ""))
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("reason", "")), str(condition.get("message", ""))
+    return "", ""

@@ -1,0 +1,233 @@
+"""Logs, results and data on a cluster, as a tenant who never sees the database's login."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from corebound.cluster import one_shot
+from corebound.cluster.resources import PODS, SECRETS
+from corebound.ledger.connection import database_url
+from corebound_operator.build import names
+
+from .cli_user import User, bind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corebound.local.postgres import EmbeddedPostgres
+
+    from ..cluster.control_plane import ControlPlane
+    from ..cluster.nodes import ProcessNode
+    from .conftest import Campaigns
+
+CAMPAIGNS_RIGHTS = {
+    "apiGroups": ["corebound.dev"],
+    "resources": ["searchcampaigns"],
+    "verbs": ["get", "list", "watch", "create", "patch", "delete"],
+}
+LOGS_RIGHTS = [
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+]
+PODS_RIGHTS = [
+    *LOGS_RIGHTS,
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "delete"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]},
+]
+
+
+@pytest.fixture
+def tenant(plane: ControlPlane, campaigns: Campaigns, tmp_path: Path) -> User:
+    rules = [CAMPAIGNS_RIGHTS, *PODS_RIGHTS]
+    return User(bind(plane, campaigns.namespace, "tenant", rules), campaigns.namespace, tmp_path)
+
+
+def talking(flag: Path | None = None) -> dict[str, Any]:
+    arguments = {} if flag is None else {"arguments": {"flag": str(flag)}}
+    return {"entrypoint": "objectives.py:talks", **arguments}
+
+
+def one_shot_pods(campaigns: Campaigns) -> list[dict[str, Any]]:
+    labels = "app.kubernetes.io/component=one-shot"
+    return campaigns.cluster.list(PODS, namespace=campaigns.namespace, labels=labels)
+
+
+def test_each_attempts_output_is_found_in_its_pods_log(tenant: User, campaigns: Campaigns, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    campaigns.apply("poles", trials=3, parallelism=1, trial=talking(flag))
+    with tenant.start("logs", "poles", "1", "-f", "-n", tenant.namespace) as following:
+        campaigns.wait("poles", lambda status: status.get("trials", {}).get("done") == 1, "slot 1 to be reached")
+        out, _ = tenant("logs", "poles", "0")
+        assert out == "here is slot 0, attempt 1\nslot 0 is done\n"
+        flag.touch()
+        shown, err = following.communicate(timeout=100)
+    assert shown == "here is slot 1, attempt 1\nslot 1 is done\n", err
+    campaigns.phase("poles", "Succeeded")
+    found = tenant.json("logs", "poles", "2")
+    assert (found["attempt"], found["attempts"], found["running"]) == (1, 1, False)
+    assert found["output"] == "here is slot 2, attempt 1\nslot 2 is done\n"
+    assert found["pod"] in [pod["metadata"]["name"] for pod in campaigns.pods("poles")]
+    out, _ = tenant("logs", "poles", "2", program="kubectl-corebound")
+    assert "here is slot 2" in out
+    _, err = tenant("logs", "poles", "3", status=2)
+    assert "its slots are 0 to 2" in err
+    _, err = tenant("logs", "poles", "2", "--attempt", "4", status=2)
+    assert "attempt 4 of slot 2; there are: 1" in err
+
+
+def test_logs_need_two_rights_and_name_the_one_that_lacks(
+    plane: ControlPlane, campaigns: Campaigns, tmp_path: Path
+) -> None:
+    campaigns.apply("poles", trials=1, trial=talking())
+    campaigns.phase("poles", "Succeeded")
+    poor = User(bind(plane, campaigns.namespace, "poor", [CAMPAIGNS_RIGHTS]), campaigns.namespace, tmp_path)
+    _, err = poor("logs", "poles", "0", status=1)
+    assert "you lack the right to list pods" in err
+    rules = [CAMPAIGNS_RIGHTS, LOGS_RIGHTS[0]]
+    poor = User(bind(plane, campaigns.namespace, "half", rules), campaigns.namespace, tmp_path)
+    _, err = poor("logs", "poles", "0", status=1)
+    assert "you lack the right to get pods/log" in err
+
+
+def test_results_come_from_a_one_shot_pod_that_leaves_nothing(tenant: User, campaigns: Campaigns) -> None:
+    campaigns.apply("poles", trials=3)
+    campaigns.phase("poles", "Succeeded")
+    rows = tenant.json("results", "poles")
+    assert [(row["slot"], row["state"]) for row in rows] == [(0, "succeeded"), (1, "succeeded"), (2, "succeeded")]
+    assert all(row["values"]["loss"] == row["params"]["x"] ** 2 for row in rows)
+    table, err = tenant("results", "poles", program="kubectl-corebound")
+    assert table.splitlines()[0].split()[:3] == ["slot", "state", "x"]
+    assert "asking in pod corebound-results-" in err
+    text, _ = tenant("results", "poles", "--csv", "--quiet")
+    assert len(list(csv.DictReader(io.StringIO(text)))) == 3
+    assert not one_shot_pods(campaigns)
+    _, err = tenant("results", "nothing", status=2)
+    assert "no campaign 'nothing' in this ledger; there are: poles" in err
+    assert not one_shot_pods(campaigns)
+
+
+def test_results_by_the_databases_address(tenant: User, campaigns: Campaigns, database: str) -> None:
+    """The operator's own login looks at the namespace's schema."""
+    campaigns.apply("poles", trials=2)
+    campaigns.phase("poles", "Succeeded")
+    out, err = tenant("results", "poles", "--json", COREBOUND_DATABASE_URL=database)
+    assert [row["state"] for row in json.loads(out)] == ["succeeded", "succeeded"]
+    assert "pod" not in err
+
+
+def test_results_through_a_forwarded_port(
+    plane: ControlPlane, campaigns: Campaigns, node: ProcessNode, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """The API server's part is real, the kubelet's is ours: it leads to the database's socket."""
+    campaigns.apply("poles", trials=2)
+    campaigns.phase("poles", "Succeeded")
+    login = campaigns.cluster.get(SECRETS, one_shot.SECRET, namespace=campaigns.namespace)
+    assert login is not None
+    socket_url = database_url(base64.b64decode(login["data"]["url"]).decode())
+    node.kubelet.ports[5432] = str(server.socket_folder / ".s.PGSQL.5432")
+    # Another namespace, whose login no operator mends, with a Service and a pod in front of the same database.
+    apart = f"{campaigns.namespace}-db"
+    plane.kubectl("create", "namespace", apart)
+    inside = socket_url.set(host="postgres", port=5433).difference_update_query(["host"])
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": one_shot.SECRET, "namespace": apart}}
+    secret["stringData"] = {"url": inside.render_as_string(hide_password=False)}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "postgres-0", "namespace": apart, "labels": {"app": "postgres"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "postgres",
+                    "image": "trial:test",
+                    "command": ["sleep", "300"],
+                    "ports": [{"name": "sql", "containerPort": 5432}],
+                    "resources": {"limits": {"cpu": "1", "memory": "64Mi"}},
+                }
+            ],
+        },
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "postgres", "namespace": apart},
+        "spec": {"selector": {"app": "postgres"}, "ports": [{"port": 5433, "targetPort": "sql"}]},
+    }
+    for manifest in (secret, service, pod):
+        plane.kubectl("apply", "-f", "-", text=json.dumps(manifest))
+    plane.kubectl("wait", "pod/postgres-0", "-n", apart, "--for=condition=Ready", "--timeout=60s")
+    try:
+        rules = [
+            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [one_shot.SECRET], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["services"], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+            {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
+        ]
+        keeper = User(bind(plane, apart, "keeper", rules), apart, tmp_path)
+        out, err = keeper("results", "poles", "--json", "--port-forward")
+        assert [row["state"] for row in json.loads(out)] == ["succeeded", "succeeded"], err
+        # Whoever may read the login gets this way without asking for it.
+        out, err = keeper("results", "poles", "--csv")
+        assert len(out.splitlines()) == 3
+        assert "asking in pod" not in err
+    finally:
+        plane.kubectl("delete", "namespace", apart, "--wait=false")
+
+
+def test_a_way_that_is_not_open_is_said(
+    tenant: User, plane: ControlPlane, campaigns: Campaigns, tmp_path: Path
+) -> None:
+    campaigns.apply("poles", trials=1)
+    campaigns.phase("poles", "Succeeded")
+    _, err = tenant("results", "poles", "--port-forward", status=1)
+    assert f"you lack the right to get secret {one_shot.SECRET}" in err
+    admin = User(plane.kubeconfig, campaigns.namespace, tmp_path)
+    _, err = admin("results", "poles", "--port-forward", status=1)
+    assert "which is no Service of the cluster; use --storage, or --pod" in err or "names no host" in err
+    poor = User(bind(plane, campaigns.namespace, "poor", [CAMPAIGNS_RIGHTS]), campaigns.namespace, tmp_path)
+    _, err = poor("results", "poles", "--image", "trial:test", status=1)
+    assert "you lack the right to create pods" in err
+    _, err = tenant("results", "poles", "--image", "trail:test", status=1)
+    assert "does not start: ErrImagePull" in err
+    assert not one_shot_pods(campaigns)
+
+
+def test_delete_keeps_the_results_and_delete_data_takes_them(tenant: User, campaigns: Campaigns, database: str) -> None:
+    campaigns.apply("kept", trials=1)
+    campaigns.apply("poles", trials=2)
+    campaigns.phase("poles", "Succeeded")
+    out, _ = tenant("delete", "poles")
+    assert "its results stay in the ledger" in out
+    assert f"corebound delete poles --data -n {tenant.namespace}" in out
+    assert len(tenant.json("results", "poles", "--image", "trial:test")) == 2
+    found = tenant.json("delete", "poles", "--data", "--image", "trial:test")
+    assert (found["deleted"], found["trials"]) == ("poles", 2)
+    _, err = tenant("results", "poles", "--image", "trial:test", status=2)
+    assert "no campaign 'poles' in this ledger" in err
+    campaigns.phase("kept", "Succeeded")
+
+
+def test_the_last_campaign_of_a_namespace_goes_with_its_data_though_it_is_running(
+    tenant: User, campaigns: Campaigns, database: str, tmp_path: Path
+) -> None:
+    trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(tmp_path / "never")}}
+    campaigns.apply("last", trials=2, trial=trial)
+    campaigns.wait("last", lambda status: status.get("trials", {}).get("running"), "a running trial")
+    out, _ = tenant("delete", "last", "--data")
+    assert out == f"deleted last in namespace {tenant.namespace}, and its data: 2 trials\n"
+    campaigns.until(lambda: not campaigns.pods("last"), "its pods to go")
+    _, err = tenant("results", "last", status=2, COREBOUND_DATABASE_URL=database)
+    assert "no campaign 'last' in this ledger" in err
+    _, err = tenant("delete", "last", status=2)
+    assert "no campaign 'last' in namespace" in err
+
+
+def test_both_sides_name_the_same_secret() -> None:
+    assert one_shot.SECRET == names.DATABASE_SECRET
