@@ -109,6 +109,20 @@ def test_results_come_from_a_one_shot_pod_that_leaves_nothing(tenant: User, camp
     assert not one_shot_pods(campaigns)
     _, err = tenant("results", "nothing", status=2)
     assert "no campaign 'nothing' in this ledger; there are: poles" in err
+    assert tenant.json("results", "nothing", status=2)["error"].startswith("no campaign 'nothing'")
+    assert not one_shot_pods(campaigns)
+
+
+def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) -> None:
+    campaigns.apply("poles", trials=3)
+    campaigns.phase("poles", "Succeeded")
+    found = tenant.json("report", "poles", "-o", "poles.html")
+    text = (tenant.folder / "poles.html").read_text(encoding="utf-8")
+    assert found["bytes"] == len(text.encode())
+    assert text.startswith("<!doctype html>")
+    assert "poles" in text
+    document = json.loads(tenant("report", "poles", "--format", "json")[0])
+    assert document["outcome"]["counts"] == {"succeeded": 3}
     assert not one_shot_pods(campaigns)
 
 

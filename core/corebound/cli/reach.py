@@ -91,13 +91,17 @@ def reached_ledger(campaigns: Campaigns, way: Way, *, application: str, reply: R
 
 
 def ask_in_pod(campaigns: Campaigns, name: str, way: Way, words: Sequence[str], reply: Reply) -> bytes:
-    """What ``corebound WORDS`` prints in a pod of the namespace; ends with its status and words where it fails."""
+    """What ``corebound WORDS`` prints in a pod of the namespace; where it fails, we end with its words and status."""
     pods = _pods(campaigns, reply)
     answer = pods.run(pods.manifest([*words, "--local"], campaign=campaigns.find(name), image=way.image))
     if answer.status:
+        said = answer.errors.decode(errors="replace")
         if reply.as_json:
-            click.echo(answer.output, nl=False)
-        click.echo(answer.errors, err=True, nl=False)
+            import json
+
+            found = {"error": said.removeprefix("error: ").rstrip(), "kind": "PodError", "exit_code": answer.status}
+            click.echo(json.dumps(found))
+        click.echo(said, err=True, nl=False)
         raise click.exceptions.Exit(answer.status)
     return answer.output
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+from corebound.cli.place import Place, campaigns_at, place_options
+from corebound.cli.reach import Way, way_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from corebound.ledger.ledger import Ledger
     from corebound.reporting.report.data import ReportData
 
 PACKAGES = ("corebound", "optuna", "numpy", "torch")
@@ -25,8 +28,13 @@ PACKAGES = ("corebound", "optuna", "numpy", "torch")
             "corebound report pole-balancing -o out/poles.html",
             "corebound report pole-balancing --format json | jq .outcome.best",
             "corebound report pole-balancing --format md >> $GITHUB_STEP_SUMMARY",
+            "corebound report pole-balancing -n team-a    # or kubectl corebound report pole-balancing",
         ],
-        statuses={0: "made"},
+        statuses={
+            0: "made",
+            1: "the database or the cluster refused",
+            75: "the database or the cluster does not answer",
+        },
     )
 )
 @click.argument("name")
@@ -39,16 +47,17 @@ PACKAGES = ("corebound", "optuna", "numpy", "torch")
     default="html",
     help="One HTML file (the default); json and md go to standard output unless -o names a file.",
 )
+@place_options()
 @reply_options
+@way_options
 @storage_option
-def report(*, name: str, output: str | None, opens: bool, form: str, reply: Reply, storage: str | None) -> None:
+def report(*, name: str, output: str | None, opens: bool, form: str, place: Place, reply: Reply, way: Way) -> None:
     """Make a report of campaign NAME: outcome, cost, figures, failures, plan, workers, in one file that needs no network.
 
     It may still be running: the report then shows it as it is. An earlier report of the same name is replaced, no other
-    file ever is. With --json the place of the file is said as JSON.
+    file ever is. With --json the place of the file is said as JSON. A cluster's database is reached as results reach it.
     """
     from corebound.api.errors import UsageError
-    from corebound.reporting.report.data import gather
     from corebound.reporting.report.file import default_name, write_report
 
     if output is None and form == "html":
@@ -60,10 +69,7 @@ def report(*, name: str, output: str | None, opens: bool, form: str, reply: Repl
         raise UsageError(
             "--json says where the file is, but none is written here; for the report as JSON: --format json"
         )
-    with opened_ledger(storage, application="corebound-report") as ledger:
-        campaign = ledger.campaigns.get(name)
-        data = gather(ledger, campaign, attended=ledger.campaigns.attended(campaign), made_with=_made_with())
-    text = _text(data, form)
+    text = _made(place, name, form, reply, way)
     if output is None or not is_file:
         click.echo(text, nl=False)
         return
@@ -76,6 +82,29 @@ def report(*, name: str, output: str | None, opens: bool, form: str, reply: Repl
         reply.note(f"no browser could be started here; open {path.absolute().as_uri()} in one")
     outcome = {"written": str(path.absolute()), "bytes": size, "replaced": replaced, "opened": opened}
     reply.outcome(outcome, [said], short=[str(path)])
+
+
+def _made(place: Place, name: str, form: str, reply: Reply, way: Way) -> str:
+    """The report, from wherever the campaign's ledger is reached."""
+    from corebound.cli.reach import ask_in_pod, reached_ledger
+
+    if not place.on_cluster:
+        with opened_ledger(way.storage, application="corebound-report") as ledger:
+            return _gathered(ledger, name, form)
+    campaigns = campaigns_at(place)
+    with reached_ledger(campaigns, way, application="corebound-report", reply=reply) as reached:
+        if reached is not None:
+            return _gathered(reached, name, form)
+        words = ["report", name, "--format", form, "-o", "-"]
+        return ask_in_pod(campaigns, name, way, words, reply).decode()
+
+
+def _gathered(ledger: Ledger, name: str, form: str) -> str:
+    from corebound.reporting.report.data import gather
+
+    campaign = ledger.campaigns.get(name)
+    data = gather(ledger, campaign, attended=ledger.campaigns.attended(campaign), made_with=_made_with())
+    return _text(data, form)
 
 
 def _text(data: ReportData, form: str) -> str:
