@@ -119,7 +119,7 @@ def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) 
     found = tenant.json("report", "poles", "-o", "poles.html")
     text = (tenant.folder / "poles.html").read_text(encoding="utf-8")
     assert found["bytes"] == len(text.encode())
-    assert text.startswith("<!doctype html>")
+    assert text.startswith("<!DOCTYPE html>")
     assert "poles" in text
     document = json.loads(tenant("report", "poles", "--format", "json")[0])
     assert document["outcome"]["counts"] == {"succeeded": 3}

@@ -86,9 +86,13 @@ def target_port(service: Manifest, pod: Manifest, port: int) -> int:
 
 @contextlib.contextmanager
 def forwarded(cluster: Cluster, target: Target) -> Iterator[int]:
-    """A port of this machine's loopback interface, each connection to which becomes one to ``target``."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        accepting = threading.Thread(target=_accept, args=(server, cluster, target), daemon=True)
+    """A port of this machine's loopback interface, each connection to which becomes one to ``target``.
+
+    The first is made at once: what the cluster refuses is told in its own words, not as a database that is silent.
+    """
+    first = cluster.port_forward(target.pod, namespace=target.namespace, port=target.port)
+    with socket.create_server(("127.0.0.1", 0)) as server, contextlib.closing(first):
+        accepting = threading.Thread(target=_accept, args=(server, cluster, target, first), daemon=True)
         accepting.start()
         try:
             yield int(server.getsockname()[1])
@@ -99,19 +103,21 @@ def forwarded(cluster: Cluster, target: Target) -> Iterator[int]:
             accepting.join(timeout=5)
 
 
-def _accept(server: socket.socket, cluster: Cluster, target: Target) -> None:
+def _accept(server: socket.socket, cluster: Cluster, target: Target, first: Any) -> None:
+    made = first
     while True:
         try:
             ours, _ = server.accept()
         except OSError:
             return
-        threading.Thread(target=_serve, args=(ours, cluster, target), daemon=True).start()
+        threading.Thread(target=_serve, args=(ours, cluster, target, made), daemon=True).start()
+        made = None
 
 
-def _serve(ours: socket.socket, cluster: Cluster, target: Target) -> None:
+def _serve(ours: socket.socket, cluster: Cluster, target: Target, made: Any) -> None:
     """Until either side ends; an error is the end of ``ours``, which is what the driver understands."""
     with ours, contextlib.suppress(Exception):
-        theirs = cluster.port_forward(target.pod, namespace=target.namespace, port=target.port)
+        theirs = made or cluster.port_forward(target.pod, namespace=target.namespace, port=target.port)
         with contextlib.closing(theirs):
             back = threading.Thread(target=_pump, args=(theirs, ours), daemon=True)
             back.start()
