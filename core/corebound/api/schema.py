@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from corebound.api.cel import FIELD_RULES, KEYS, MODEL_RULES
 from corebound.api.model import Model
 from corebound.api.structural import Structural, quoted, rule
+from corebound.api.values import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,11 +55,19 @@ def object_schema(model: type[Model]) -> dict[str, Any]:
 def field_schema(model: type[Model], name: str, field: FieldInfo) -> dict[str, Any]:
     """A field with its description, its limits and the rules for it alone."""
     schema = {"description": field.description, **_without_description(_schema(field.annotation, field.metadata))}
+    if "x-kubernetes-int-or-string" in schema:
+        # kubectl explain calls such a field an Object.
+        schema["description"] = f"{field.description} Written as {_words(field)}."
     if key := KEYS.get((model, name)):
         schema |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
     if rules := FIELD_RULES.get((model, name)):
         schema["x-kubernetes-validations"] = [*schema.get("x-kubernetes-validations", ()), *rules]
     return schema
+
+
+def _words(field: FieldInfo) -> str:
+    inner = [part for union in get_args(field.annotation) for part in get_args(union)]
+    return next(part.words for part in (*field.metadata, *inner) if isinstance(part, Described))
 
 
 def _schema(annotation: Any, metadata: Sequence[Any]) -> dict[str, Any]:
@@ -122,7 +131,7 @@ def _merged(kinds: list[dict[str, Any]]) -> dict[str, Any]:
                 properties[name] = schema
             elif "enum" in schema:
                 both = [*properties[name]["enum"], *schema["enum"]]
-                text = f"{properties[name]['description']} {schema['description']}"
+                text = _joined(properties[name]["description"], schema["description"])
                 properties[name] = schema | {"enum": both, "description": text}
     required = [name for name in kinds[0]["required"] if all(name in kind["required"] for kind in kinds)]
     rules = [each for kind in kinds for each in kind.get("x-kubernetes-validations", ())]
@@ -142,6 +151,12 @@ def _fields_of(kind: dict[str, Any], properties: dict[str, Any]) -> Iterator[dic
             yield rule(f"self.type != {quoted(name)} || !{there}", message, field=f".{field}")
         elif field in kind["required"] and field != "type":
             yield rule(f"self.type != {quoted(name)} || {there}", "is missing; add it", field=f".{field}")
+
+
+def _joined(one: str, other: str) -> str:
+    """Two sentences as one, their common beginning once."""
+    beginning, _, rest = other.partition("; ")
+    return f"{one.rstrip('.')}; {rest}" if one.startswith(f"{beginning}; ") else f"{one} {other}"
 
 
 def _without_description(schema: dict[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,23 @@ BAD: Final = [
     ("512Mi", "100", ["found 100, expected an amount of memory", "100 are 100 bytes, at least 1Mi is needed"]),
     ("512Mi", "1h", ["spec.trial.memory: found '1h', expected an amount of memory"]),
     ("1h30m", "1d", ["17: spec.trial.timeout: found '1d', expected a duration above zero in h, m, s or ms"]),
+    (
+        "1h30m",
+        "1.5",
+        ["spec.trial.timeout: found 1.5, expected a duration", "; put a number with a fraction in quotes"],
+    ),
+    ("threads: auto", "pool: {cpu: 1.5}", ["spec.pool.cpu: found 1.5, expected CPU cores", "in quotes"]),
+    (
+        "threads: auto",
+        "pool: {pricePerHour: 3.5}",
+        ['pricePerHour: found 3.5, expected an amount such as "3.50"', "in quotes"],
+    ),
+    (
+        "threads: auto",
+        "pool: {nodeSelector: {a b: c}}",
+        ["nodeSelector: found the name 'a b', expected a label's name"],
+    ),
+    ("threads: auto", "pool: {nodeSelector: {a: b c}}", ["nodeSelector: found 'b c' for a, expected a label's value"]),
     ("1h30m", "1:30", ["spec.trial.timeout: found '1:30', expected a duration"]),
     ("1h30m", "1Gi", ["spec.trial.timeout: found '1Gi', expected a duration"]),
     ("1h30m", "0s", ["spec.trial.timeout: found '0s', expected a duration above zero"]),
