@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: help environment demo lint crds test bench-local system-packages cluster cluster-programs
+.PHONY: help environment demo lint crds test bench-local bench-neuroevolution system-packages cluster cluster-programs
 .NOTPARALLEL:
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
 	@echo "make cluster      a Kubernetes control plane on this machine, until Ctrl-C"
 	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
+	@echo "make bench-neuroevolution  networks evaluated and bred, beside neat-python (about 3 minutes)"
 
 environment:
 	@.ci/environment test
@@ -50,3 +51,7 @@ bench-local: environment
 	$(BIN)/python bench/ledger.py
 	$(BIN)/python bench/running_trials.py
 	$(BIN)/python bench/growth.py
+
+bench-neuroevolution: environment
+	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/python bench/neuroevolution.py
