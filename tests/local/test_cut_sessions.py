@@ -113,6 +113,7 @@ class ChildThread:
     """The objective's side of a worker, as ``runner/child.py`` does it, without a process."""
 
     pid = -1
+    holds_its_end = True
     output_at = 0.0
 
     def __init__(self, runner: AttemptRunner) -> None:
@@ -125,7 +126,7 @@ class ChildThread:
         while (order := self.wire.orders.get()) is not None:
             if order["type"] == "run":
                 ending = self._runner.run(SlotClaim(**order["claim"]))
-                self.wire.answers.put({**ending_message(ending), "pools": []})
+                self.wire.answers.put({**ending_message(ending), "pools": [], "lost": None})
 
     def begin_output(self, *, slot: int, attempt: int) -> None:
         pass
@@ -138,6 +139,9 @@ class ChildThread:
 
     def exit_status(self) -> None:
         return None
+
+    def note(self, line: str) -> None:
+        pass
 
     def stacks(self) -> str:
         return ""

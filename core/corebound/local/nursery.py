@@ -110,6 +110,11 @@ class Nursery:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process number; all living workers descend from it."""
+        return self._process.pid
+
     def start(self, arguments: Sequence[str], *, log: Path, held: Sequence[int] = ()) -> WorkerProcess:
         """A worker with these arguments; it writes to ``log`` and keeps the descriptors ``held`` open until it ends."""
         worker, number = WorkerProcess(self), next(self._numbers)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from corebound.api.contract import ExitCode
 from corebound.local.cores import waiting_line
 from corebound.local.nursery import Nursery
+from corebound.local.strays import MARK, end_strays, new_mark
+from corebound.planning.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +65,7 @@ class Seats:
     """Whether some stay empty because other campaigns have the cores."""
     _seats: list[Seat] = field(init=False)
     _nursery: Nursery | None = None
+    _mark: str = field(default_factory=new_mark)
 
     def __post_init__(self) -> None:
         self._seats = [Seat(name=f"worker-{index}") for index in range(self.workers)]
@@ -101,6 +104,13 @@ class Seats:
                     seat.leave()
                 yield seat.name, status
 
+    def end_strays(self) -> None:
+        """After a worker that was killed, which could not end what its trial had started."""
+        if self._nursery is None or self._nursery.is_gone:
+            return  # its other workers are stopping, and descend from nobody
+        if (strays := end_strays(self._mark, below=self._nursery.pid)) > 0:
+            self.say(f"ended {count_text(strays, 'stray')} of its trial")
+
     def stop(self, *, at_once: Callable[[], bool]) -> None:
         """Ask all workers to stop, and wait; whoever is still there after that, or ``at_once``, is ended."""
         for process in self._processes():
@@ -123,6 +133,7 @@ class Seats:
         if self._nursery is not None:
             self._nursery.close()
             self._nursery = None
+            end_strays(self._mark, below=None)
         for seat in self._seats:
             seat.leave()
 
@@ -156,5 +167,6 @@ class Seats:
             self._nursery = None
         if self._nursery is None:
             log = self.output / "workers.log"
-            self._nursery = Nursery(campaign=self.campaign, environment=self.environment, log=log)
+            environment = {**self.environment, MARK: self._mark}
+            self._nursery = Nursery(campaign=self.campaign, environment=environment, log=log)
         return self._nursery

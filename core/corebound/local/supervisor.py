@@ -234,6 +234,7 @@ class Supervisor:
                     self._deaths = 1 if summary.done > self._closed_before else self._deaths + 1
                 self._closed_before = summary.done
                 self.say(f"{name} ended with status {status}; another one takes its place")
+                self._seats.end_strays()
                 with contextlib.suppress(StorageUnreachableError):
                     self.ledger.workers.bury(
                         self.campaign.campaign_id, name=name, exit_code=status, message="gone without a word"

@@ -6,6 +6,7 @@ large for a row, which is refused before it is sent.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -51,6 +52,8 @@ class AttemptContext:
     load_bytes: Callable[[], bytes | None]
     report_progress: Callable[[int, int | None], None]
     _saved_at: float = field(default_factory=time.monotonic)
+    _kept: tuple[bytes, int | None] | None = None
+    _storing: threading.Lock = field(default_factory=threading.Lock)
 
     def should_stop(self) -> bool:
         """Whether to save and end now, by raising :class:`Stopped`. Independent of :meth:`checkpoint_due`."""
@@ -74,8 +77,28 @@ class AttemptContext:
                 f"the checkpoint has {len(payload) / 2**20:.1f} MiB, expected at most "
                 f"{MOST_CHECKPOINT_BYTES // 2**20} MiB; keep only what is needed to go on"
             )
-        self.save_bytes(payload, step)
+        with self._storing:
+            self._kept = None
+            self.save_bytes(payload, step)
         self.put_off_checkpoint()
+
+    def keep(self, state: Mapping[str, Any], step: int | None = None) -> None:
+        """Have the state at hand, in memory; it is stored at the moment the attempt is asked to stop.
+
+        For every step: a stop in the middle of a long one then loses that step alone, whoever does not wait for its end.
+        """
+        kept = encode_state(state), step
+        with self._storing:
+            self._kept = kept
+        if self.stop_requested():
+            self.store_kept()
+
+    def store_kept(self) -> None:
+        """Store what was kept at hand last, unless something newer was saved; safe to call from any thread."""
+        with self._storing:
+            kept, self._kept = self._kept, None
+            if kept is not None and len(kept[0]) <= MOST_CHECKPOINT_BYTES:
+                self.save_bytes(*kept)
 
     def put_off_checkpoint(self) -> None:
         """The next one is due ``checkpoint_every`` seconds from now; for an objective that has nothing new to keep."""

@@ -81,6 +81,7 @@ class AttemptRunner:
     on_progress: Callable[[int | None, int | None, float | None], None]
     last_trial_id: int = -1
     _sampler: BaseSampler | None = None
+    _running: AttemptContext | None = None
 
     @functools.cached_property
     def _pruner(self) -> BasePruner:
@@ -91,6 +92,7 @@ class AttemptRunner:
         """Never raises for what an objective does."""
         self.storage.bind(claim)
         self.artifacts.begin()
+        self._running = None
         try:
             ending = self._run(claim)
         except FencedError:
@@ -130,7 +132,7 @@ class AttemptRunner:
             if isinstance(self.objective, ObjectiveError):
                 raise self.objective
             suggest_declared(trial, self.spec.search.parameters)
-            context = self._context(claim, own_seed, trial.number)
+            context = self._running = self._context(claim, own_seed, trial.number)
             # Optuna allows study.stop() only inside optimize(); here the worker is that loop.
             study._thread_local.in_optimize_loop = True
             returned = self.objective.run(trial, context)
@@ -197,6 +199,11 @@ class AttemptRunner:
             load_bytes=load,
             report_progress=lambda step, steps: self.on_progress(step, steps, None),
         )
+
+    def store_kept(self) -> None:
+        """Store the state that the running attempt has kept at hand; called by another thread than the attempt's."""
+        if self._running is not None:
+            self._running.store_kept()
 
     def _save(self, claim: SlotClaim, payload: bytes, step: int | None) -> None:
         """A checkpoint that cannot be written now is tried again; saving twice is harmless."""

@@ -17,10 +17,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corebound.api.errors import CoreboundError
 from corebound_trial.binding.pools import limit_pools, read_pools
 from corebound_trial.binding.process import die_with_parent
 from corebound_trial.binding.stacks import install
 from corebound_trial.binding.watch import PoolWatch
+from corebound_trial.runner.surroundings import Surroundings
 from corebound_trial.runner.wire import Message, Wire
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Child:
         self._told_at = 0.0
         self._stored_at = 0.0
         self._progress: dict[str, Any] = {}
+        self._runner: Any = None
 
     def main(self) -> None:
         """Set up once, then one attempt after another until the parent is gone or says exit."""
@@ -50,13 +53,15 @@ class Child:
         limit_pools(setup["threads"])
         threading.Thread(target=self._listen, daemon=True).start()
         runner, callbacks = self._prepare(setup)
+        self._runner = runner
         watch = PoolWatch(
             threads=setup["threads"],
             on_breach=self._on_breach,
         )
         watch.start()
         pools = [[report.library, report.threads] for report in read_pools()]
-        self._wire.send({"type": "ready", "pools": pools})
+        end = self._wire.fileno()
+        self._wire.send({"type": "ready", "pools": pools, "end": [end, str(Path(f"/proc/self/fd/{end}").readlink())]})
         while (order := self._orders.get()) is not None:
             self._attempt(runner, order, callbacks)
 
@@ -68,9 +73,16 @@ class Child:
                     break
                 if message["type"] == "stop":
                     self._stop.set()
+                    self._store_kept()
                 else:
                     self._orders.put(message)
         self._orders.put(None)
+
+    def _store_kept(self) -> None:
+        """A step may take long, and who asks to stop may not wait for its end: store where it began."""
+        if self._runner is not None:
+            with contextlib.suppress(CoreboundError):  # the attempt itself meets it as well, and says so
+                self._runner.store_kept()
 
     def _prepare(self, setup: Message) -> tuple[Any, list[Any]]:
         import optuna
@@ -125,14 +137,21 @@ class Child:
             return
         self._progress = {}
         self._stored_at = 0.0
+        surroundings = Surroundings.now()
         ending = runner.run(SlotClaim(**order["claim"]))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        restored = surroundings.restore()
+        if restored.lost is None:
+            if restored.changed:
+                sys.stdout.write(
+                    f"corebound: this trial changed {', '.join(restored.changed)}; put back for the next\n"
+                )
+            sys.stdout.flush()
+            sys.stderr.flush()
         self._told_at = 0.0
         if self._progress:
             self._wire.send({"type": "progress", **self._progress})
         pools = [[report.library, report.threads] for report in read_pools()]
-        self._wire.send({**ending_message(ending), "pools": pools})
+        self._wire.send({**ending_message(ending), "pools": pools, "lost": restored.lost})
 
     def _call_back(self, runner: Any, trial_id: int, callbacks: list[Any]) -> None:
         from corebound_trial.runner.callbacks import call_back

@@ -34,6 +34,7 @@ from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, STOP_SECONDS,
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
 from corebound_trial.runner.closing import Closing
 from corebound_trial.runner.last_words import say
+from corebound_trial.runner.leftovers import tidy
 from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 from corebound_trial.runner.starting import fresh_child
 
@@ -93,6 +94,7 @@ class Worker:
         self._breaches = BreachWatch(threads=options.threads)
         self._closing = Closing(slots=ledger.slots, patiently=self._patiently, cpu_seconds=self._cpu_seconds)
         self._worker_id = -1
+        self._lost_by_trial: str | None = None
         self._stop: str | None = None
         self._stop_asked_at = math.inf
         self._ending: str | None = None
@@ -187,8 +189,21 @@ class Worker:
             state = self._watch(child, attempt)
             if state in CALLED_BACK:
                 self._call_back(claim.slot)
+            self._tidy(child)
             child.end_output()
         except FencedError:
+            self._end_child()
+
+    def _tidy(self, child: ChildProcess) -> None:
+        """What an attempt has left behind is not the next one's."""
+        if child is not self._child:
+            return
+        left = tidy(child.pid, threads=self._options.threads)
+        if left.line is not None:
+            child.note(left.line)
+        if self._lost_by_trial is not None:
+            child.note(f"corebound: this trial has spoilt {self._lost_by_trial}; another process takes its place\n")
+        if left.too_many or self._lost_by_trial is not None:
             self._end_child()
 
     def _attempt(self, claim: SlotClaim) -> RunningAttempt:
@@ -248,6 +263,8 @@ class Worker:
             reason = too_large(trial, used_bytes=self._sampler.proportional_memory())
             if reason is not None:
                 return reason
+        if not child.holds_its_end:
+            return "closed its connection to the worker"
         overdue = attempt.overdue(trial, now=time.monotonic())
         return None if overdue is None else f"{overdue}; its stacks:\n{child.stacks()}"
 
@@ -266,6 +283,7 @@ class Worker:
 
     def _ended(self, attempt: RunningAttempt, message: Message) -> SlotState | None:
         self._meter.add(self._sampler.sample())
+        self._lost_by_trial = message["lost"]
         self._judge_pools(attempt, message["pools"])
         state: SlotState | None = None
         match message["kind"]:
