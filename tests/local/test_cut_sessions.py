@@ -113,7 +113,6 @@ class ChildThread:
     """The objective's side of a worker, as ``runner/child.py`` does it, without a process."""
 
     pid = -1
-    holds_its_end = True
     output_at = 0.0
 
     def __init__(self, runner: AttemptRunner) -> None:

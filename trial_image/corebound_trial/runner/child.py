@@ -60,8 +60,7 @@ class Child:
         )
         watch.start()
         pools = [[report.library, report.threads] for report in read_pools()]
-        end = self._wire.fileno()
-        self._wire.send({"type": "ready", "pools": pools, "end": [end, str(Path(f"/proc/self/fd/{end}").readlink())]})
+        self._wire.send({"type": "ready", "pools": pools})
         while (order := self._orders.get()) is not None:
             self._attempt(runner, order, callbacks)
 
@@ -137,6 +136,7 @@ class Child:
             return
         self._progress = {}
         self._stored_at = 0.0
+        runner.artifacts.begin()  # its variable is ours, not a change that the trial makes
         surroundings = Surroundings.now()
         ending = runner.run(SlotClaim(**order["claim"]))
         restored = surroundings.restore()

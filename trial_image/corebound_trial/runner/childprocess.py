@@ -48,7 +48,6 @@ class ChildProcess:
         self._scratch = Path(tempfile.mkdtemp(prefix="corebound-child-"))
         self._stacks = self._scratch / "stacks"
         self._loose_bytes = LOOSE_BYTES
-        self._end: tuple[int, str] | None = None
         self.wire.send({**setup, "parent": os.getpid(), "stacks": str(self._stacks), "scratch": str(self._scratch)})
         self._pump = threading.Thread(target=self._keep_output, daemon=True)
         self._pump.start()
@@ -73,23 +72,9 @@ class ChildProcess:
             except EOFError:
                 break
             if message is not None and message["type"] == "ready":
-                self._end = (message["end"][0], message["end"][1])
                 return [(name, threads) for name, threads in message["pools"]]
             turn()
         return []
-
-    @property
-    def holds_its_end(self) -> bool:
-        """Whether the child's end of the wire is open: one that a thread still reads from stays alive when it is closed."""
-        if self._end is None:
-            return True
-        descriptor, expected = self._end
-        try:
-            return str(Path(f"/proc/{self.pid}/fd/{descriptor}").readlink()) == expected
-        except FileNotFoundError:
-            return not Path(f"/proc/{self.pid}/fd").exists()  # gone altogether: its status says how
-        except OSError:
-            return True
 
     def begin_output(self, *, slot: int, attempt: int) -> None:
         """What the child prints from now on belongs to this attempt."""
