@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-BASE_BYTES: Final = 400 * 2**20
-"""A worker with torch loaded, before its first network."""
+BASE_BYTES: Final = 540 * 2**20
+"""A worker with torch loaded (PyPI's build; the CPU build takes half of that), before its first network."""
 WORKLOAD_METRICS: Final = ("fitness", "solved_at")
 ACTIVATIONS: Final = ("tanh", "sigmoid", "relu", "steepened")
 
@@ -22,15 +22,20 @@ class TaskSize:
     outputs: int
     starts: int = 1
     rows: int = 0
+    recurrent: bool = False
+    kept: int = 0
+    """Bytes that it keeps of each network while it runs."""
+    loaded: int = 0
+    """Bytes of the libraries and data that it loads, and of the answers that are held at once."""
 
 
 TASKS: Final = {
     "xor": TaskSize(inputs=2, outputs=1, rows=4),
     "cartpole": TaskSize(inputs=4, outputs=1, starts=4),
     "double-pole": TaskSize(inputs=6, outputs=1),
-    "double-pole-no-velocities": TaskSize(inputs=3, outputs=1),
+    "double-pole-no-velocities": TaskSize(inputs=3, outputs=1, recurrent=True, kept=20_000),
     "mountain-car": TaskSize(inputs=2, outputs=3, starts=10),
-    "digits": TaskSize(inputs=64, outputs=10, rows=1348),
+    "digits": TaskSize(inputs=64, outputs=10, rows=1348, loaded=128 * 2**20),
 }
 
 
@@ -119,6 +124,10 @@ class WorkloadSize(Protocol):
     """What of ``spec.trial.workload`` counts for memory."""
 
     @property
+    def mode(self) -> str:
+        """One of :data:`MODES`."""
+
+    @property
     def population(self) -> int:
         """Networks of one seed."""
 
@@ -143,19 +152,28 @@ class MemoryNeed:
 
 
 def memory_of(workload: WorkloadSize, size: TaskSize, *, hidden: int) -> MemoryNeed:
-    """Memory of a trial of ``workload`` on a task of ``size``, with ``hidden`` hidden nodes."""
+    """Memory of a trial of ``workload`` on a task of ``size``, with ``hidden`` hidden nodes.
+
+    Peaks of real runs were 0.5 to 0.9 of what it says each network takes (docs/neuroevolution.md).
+    """
     lanes = workload.seeds * _blocks(workload.population)
-    targets = size.outputs + hidden
-    weights = targets * (size.inputs + 1 + targets)
-    # Weights and their products, for the population, and again for each state that a network is started from.
-    control = 4 * weights * (2 + 4 * size.starts)
-    # Tables of genes with the copies and draws that breeding makes; then answers to each row of a data set.
-    breeding = 80 * weights
-    data = 12 * size.rows * size.outputs
-    each = control + breeding + data
-    total = BASE_BYTES + lanes * each
+    if workload.mode == "neat":
+        # All that could be connected: genes, and the dense tables that they are laid out in.
+        targets = size.outputs + hidden
+        weights, breeding = targets * (size.inputs + 1 + targets), 80
+        # Comparing genomes lays each out over all genes that are alive; some quarter of the population in wild growth.
+        compared = 4 * workload.population
+    else:
+        seen = size.inputs + 1 + (hidden if size.recurrent else 0)
+        weights, breeding, compared = hidden * seen + size.outputs * (hidden + 1), 40, 0
+    # Copies and draws of breeding; weights and their products for the batch, and for each state a network is started from.
+    bred = weights * (breeding + 8 + 16 * size.starts)
+    answers = size.rows * (5 * size.outputs + 12)
+    each = bred + compared + answers + size.kept
+    base = BASE_BYTES + size.loaded
+    total = base + lanes * each
     text = (
-        f"{_mebibytes(BASE_BYTES)} for Python and torch + {workload.seeds} seeds x {_blocks(workload.population)} networks "
+        f"{_mebibytes(base)} for Python and torch + {workload.seeds} seeds x {_blocks(workload.population)} networks "
         f"(population {workload.population} in blocks of 32) x {each / 2**10:.1f} KiB"
     )
     return MemoryNeed(total=total, text=text)

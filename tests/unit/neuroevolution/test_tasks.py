@@ -160,6 +160,7 @@ def test_the_campaign_file_knows_the_same_tasks_and_sizes() -> None:
     for name, size in TASKS.items():
         task = task_class(name)()
         assert (task.inputs, task.outputs) == (size.inputs, size.outputs)
+        assert getattr(task, "recurrent", False) == size.recurrent
         if hasattr(task, "starts"):
             assert task.starts().shape[1] == size.starts
     assert len(task_class("digits")()._shown) == TASKS["digits"].rows

@@ -17,6 +17,7 @@ from corebound.api.genome import BEHAVIOUR, GENOME, HISTORY, packed
 from corebound.api.workload import TASKS, TaskSize, memory_of
 from corebound_trial.neuroevolution.behaviour import behaviour_of
 from corebound_trial.neuroevolution.evolution import Evolution, Order, seed_of
+from corebound_trial.neuroevolution.tasks.rollouts import ControlTask
 from corebound_trial.objectives.protocol import AttemptContext, Stopped
 from corebound_trial.objectives.task import load_task
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corebound.api.trial import Workload
+    from corebound_trial.neuroevolution.tasks.protocol import Task
 
 REPORTS: Final = 15
 """Reports a trial at most; each costs the database a few milliseconds."""
@@ -72,7 +74,7 @@ class WorkloadObjective:
     def _begun(self, trial: optuna.Trial, context: AttemptContext) -> Evolution:
         workload = self._workload
         settings = {**workload.settings, **trial.params}
-        size = TASKS.get(workload.task) or TaskSize(inputs=self._task.inputs, outputs=self._task.outputs)
+        size = TASKS.get(workload.task) or own_size(self._task)
         need = memory_of(workload, size, hidden=int(settings.get("hidden", 8)))
         if need.total > self._memory:
             raise ObjectiveError(need.refusal(self._memory))
@@ -86,6 +88,13 @@ class WorkloadObjective:
             seeds=[seed_of(context.seed, index) for index in range(workload.seeds)],
         )
         return Evolution(order, self._task)
+
+
+def own_size(task: Task) -> TaskSize:
+    """Of a task of the user's own, as far as it shows."""
+    starts = task.starts().shape[1] if isinstance(task, ControlTask) else 1
+    recurrent = bool(getattr(task, "recurrent", False))
+    return TaskSize(inputs=task.inputs, outputs=task.outputs, starts=starts, recurrent=recurrent)
 
 
 def _keep(trial: optuna.Trial, evolution: Evolution) -> None:
