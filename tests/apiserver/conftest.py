@@ -158,10 +158,10 @@ class Campaigns:
         log = self.operator.log[-3000:]
         raise AssertionError(f"{name}: waited {SECONDS:.0f} s for {what}\n{shown}\n{pods}\n{log}")
 
-    def until(self, holds: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + SECONDS
+    def until(self, holds: Callable[[], object], what: str, *, seconds: float = SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, f"waited {SECONDS:.0f} s for {what}\n{self.operator.log[-3000:]}"
+            assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}\n{self.operator.log[-3000:]}"
             time.sleep(0.1)
 
 

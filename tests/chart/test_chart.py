@@ -1,0 +1,191 @@
+"""The chart: refuses what it does not know, and every object that it makes is accepted by a real API server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from corebound.api.crd import definition
+from corebound.api.jobs import MANAGED_BY, MANAGER
+from corebound_operator.build.settings import load_settings
+
+from ..cluster.operator_process import RULES
+from .conftest import CHART, NAMESPACE, Chart, of_kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from corebound.cluster.client import Cluster
+
+    from ..cluster.control_plane import ControlPlane
+
+Manifest = dict[str, Any]
+
+EXTERNAL = ("--set", "database.external.existingSecret=mine")
+MONITORING = (
+    "--set",
+    "metrics.serviceMonitor.enabled=true,metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true",
+)
+COMBINATIONS = {
+    "defaults": (),
+    "one namespace": ("--set", "namespaces={team-a,team-b}"),
+    "external database": EXTERNAL,
+    "external database somewhere": (*EXTERNAL, "--set", "database.external.ipBlock.cidr=10.1.2.0/24"),
+    "authority": (*EXTERNAL, "--set", "database.external.authorityConfigMap=authority"),
+    "monitoring": MONITORING,
+    "aks": ("--values", str(CHART / "values-aks.yaml")),
+    "bare": ("--set", "networkPolicies.enabled=false,priorityClass.create=false,crds.enabled=false"),
+    "everything": (
+        *MONITORING,
+        "--set",
+        "database.isolation=shared,database.embedded.storageClassName=fast,images.pullSecrets={registry}",
+        "--set-json",
+        'trialDefaults.egress=[{"ports":[{"port":443,"protocol":"TCP"}]}]',
+        "--set-json",
+        'operator.tolerations=[{"key":"system","operator":"Exists"}]',
+        "--set-json",
+        'defaultPool={"cpu":126.62,"maxNodes":4,"pricePerHour":"3.50"}',
+    ),
+}
+combinations = pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+pytestmark = pytest.mark.needs("helm")
+
+
+@combinations
+def test_lint(chart: Chart, options: tuple[str, ...]) -> None:
+    done = chart.helm("lint", "--strict", str(CHART), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@combinations
+def test_the_api_server_accepts_everything(
+    chart: Chart, plane: ControlPlane, cluster: Cluster, options: tuple[str, ...]
+) -> None:
+    for name in (NAMESPACE, "team-a", "team-b"):
+        plane.kubectl("create", "namespace", name, check=False)
+        plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/warn=restricted", "--overwrite")
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        plane.install_kind(kind, group="monitoring.coreos.com")
+    for found in chart.objects(*options):
+        said = plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", text=json.dumps(found))
+        assert "serverside" in said or "server dry run" in said, said
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("operater.logFormat=json", "operater"),
+        ("operator.logFormat=xml", "logFormat"),
+        ("database.embedded.storage=10 GB", "storage"),
+        ("trialDefaults.runAsUser=root", "runAsUser"),
+        ("namespaces=team-a", "namespaces"),
+    ],
+)
+def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
+    done = chart.helm("template", "x", str(CHART), "--set", option)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_a_release_alone_is_ready_for_the_operator(chart: Chart, tmp_path: Path) -> None:
+    for options in COMBINATIONS.values():
+        settings = next(
+            each for each in of_kind(chart.objects(*options), "ConfigMap") if "operator.yaml" in each["data"]
+        )
+        path = tmp_path / "operator.yaml"
+        path.write_text(settings["data"]["operator.yaml"], encoding="utf-8")
+        load_settings(path)
+
+
+def test_rights_are_those_of_the_list(chart: Chart) -> None:
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    operators = [
+        each for each in of_kind(chart.objects(), "ClusterRole") if each["metadata"]["name"].endswith("-operator")
+    ]
+    assert [each["rules"] for each in operators] == [[*rules["namespaced"], *rules["cluster"]]]
+    listed = chart.objects(*COMBINATIONS["one namespace"])
+    assert of_kind(listed, "ClusterRole") == []
+    roles = of_kind(listed, "Role")
+    assert [each["metadata"]["namespace"] for each in roles] == ["team-a", "team-b"]
+    assert all(each["rules"] == rules["namespaced"] for each in roles)
+
+
+def test_the_crd_is_the_models_and_stays(chart: Chart) -> None:
+    [found] = of_kind(chart.objects(), "CustomResourceDefinition")
+    assert found["spec"] == definition()["spec"]
+    assert found["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    [leaving] = of_kind(chart.objects("--set", "crds.keep=false"), "CustomResourceDefinition")
+    assert "annotations" not in leaving["metadata"]
+
+
+@combinations
+def test_every_pod_has_requests_and_is_restricted(chart: Chart, options: tuple[str, ...]) -> None:
+    for workload in (*of_kind(chart.objects(*options), "Deployment"), *of_kind(chart.objects(*options), "StatefulSet")):
+        pod = workload["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"])
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["readinessProbe"] and container["livenessProbe"]
+        volumes = [each["emptyDir"] for each in pod["volumes"] if "emptyDir" in each]
+        assert all("sizeLimit" in each for each in volumes)
+
+
+def test_selectors_find_what_they_mean(chart: Chart) -> None:
+    objects = chart.objects(*MONITORING)
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
+        for each in objects
+        if "template" in each.get("spec", {})
+    }
+    operator = next(labels for name, labels in pods.items() if name.endswith("-operator"))
+    database = next(labels for name, labels in pods.items() if name.endswith("-postgresql"))
+    for service in of_kind(objects, "Service"):
+        labels = operator if service["metadata"]["name"].endswith("-operator") else database
+        assert service["spec"]["selector"].items() <= labels.items()
+    [monitor] = of_kind(objects, "ServiceMonitor")
+    service = next(each for each in of_kind(objects, "Service") if each["metadata"]["name"].endswith("-operator"))
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
+    policies = {each["metadata"]["name"].rsplit("-", 1)[1]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
+    assert policies["operator"]["podSelector"]["matchLabels"].items() <= operator.items()
+    assert policies["postgresql"]["podSelector"]["matchLabels"].items() <= database.items()
+    assert policies["trials"]["podSelector"]["matchLabels"] == {MANAGED_BY: MANAGER}
+    to_database = [rule for rule in policies["trials"]["egress"] if rule["ports"][0]["port"] == 5432]
+    assert to_database[0]["to"][0]["podSelector"]["matchLabels"].items() <= database.items()
+
+
+def test_a_dashboard_shows_only_figures_that_there_are(chart: Chart) -> None:
+    import re
+
+    from corebound_operator.loop.queue import WorkQueue
+    from corebound_operator.wiring.metrics import Metrics
+
+    known = {family.name for family in Metrics(WorkQueue()).registry.collect()}
+    objects = chart.objects(*MONITORING)
+    dashboard = next(each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].endswith("-dashboard"))
+    rules = json.dumps(of_kind(objects, "PrometheusRule"))
+    for name in re.findall(r"corebound_\w+", dashboard["data"]["corebound.json"] + rules):
+        assert re.sub(r"_(total|bucket|count|sum)$", "", name) in known, name
+
+
+def test_every_value_is_described() -> None:
+    """Each value has a comment of its own or stands below one that speaks of it."""
+    lines = (CHART / "values.yaml").read_text(encoding="utf-8").splitlines()
+    assert sum(line.lstrip().startswith("#") for line in lines) > 30
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    values = yaml.safe_load("\n".join(lines))
+    assert set(schema["properties"]) - {"global"} == set(values)
+
+
+def test_the_chart_works_with_the_version_of_the_package() -> None:
+    import tomllib
+
+    project = tomllib.loads((CHART.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    assert found["appVersion"] == project["version"]
