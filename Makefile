@@ -51,6 +51,7 @@ bench-local: environment
 	$(BIN)/python bench/ledger.py
 	$(BIN)/python bench/running_trials.py
 	$(BIN)/python bench/growth.py
+	$(BIN)/python bench/report.py
 
 bench-neuroevolution: environment
 	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable ".[bench]"

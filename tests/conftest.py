@@ -8,9 +8,14 @@ from __future__ import annotations
 import functools
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from .report.browser import Browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MISSING_STATUS: Final = 3
 DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
@@ -22,6 +27,13 @@ NEEDED_BY_FIXTURES: Final = {
     "browser": "browser",
 }
 """The first two start the embedded PostgreSQL, the third a control plane."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One real browser for all pages."""
+    with Browser() as opened:
+        yield opened
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,7 +85,9 @@ def markdown_report(data: ReportData) -> str:
     head, rows = facts.top_table(data)
     worker_head, workers = facts.worker_table(data)
     failures = [[str(len(each.slots)), each.reason, each.named] for each in facts.failures(data)[:MOST_FAILURES]]
-    fence = "````"
+    specification = yaml_text(dict(data.campaign.specification))
+    # Longer than any that a user may have written.
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", specification)), default=0))
     parts = [
         f"# {_text(data.campaign.name)}: {facts.standing(data)}",
         f"<!-- {MARK} -->",
@@ -99,7 +102,7 @@ def markdown_report(data: ReportData) -> str:
         *_part("Plan and outcome", ["", "asked for", "planned", "happened"], facts.plan_rows(data)),
         *_part("Where the cores' time went", ["", "core time", "share"], facts.cost_rows(data)),
         *_part("Workers", worker_head, workers),
-        f"## Specification\n\n{fence}yaml\n{yaml_text(dict(data.campaign.specification))}{fence}",
+        f"## Specification\n\n{fence}yaml\n{specification}{fence}",
         *_part("Versions and machine", ["", ""], facts.made_rows(data)),
     ]
     return "\n\n".join(parts) + "\n"

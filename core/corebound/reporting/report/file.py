@@ -24,11 +24,11 @@ def default_name(campaign: str, suffix: str) -> str:
 
 def write_report(path: Path, text: str) -> bool:
     """Write the file; True where it took the place of an earlier report. Raises :class:`UsageError`."""
-    replaced = path.exists()
-    if replaced and not is_report(path):
-        raise UsageError(f"{path} exists already and is no report of Corebound; choose another place with -o FILE")
     making = path.with_name(f"{path.name}.making-{os.getpid()}")
     try:
+        replaced = path.exists()
+        if replaced and not is_report(path):
+            raise UsageError(f"{path} exists already and is no report of Corebound; choose another place with -o FILE")
         path.parent.mkdir(parents=True, exist_ok=True)
         making.write_text(text, encoding="utf-8")
         making.replace(path)

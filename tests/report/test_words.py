@@ -1,0 +1,193 @@
+"""What a report says, as data, Markdown and JSON, and where it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import replace
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import pytest
+
+from corebound.api.errors import UsageError
+from corebound.api.records import Phase, SlotState
+from corebound.reporting.report import facts
+from corebound.reporting.report.document import json_report, markdown_report, report_mapping
+from corebound.reporting.report.figures.cores import use_of
+from corebound.reporting.report.figures.figure import span_of
+from corebound.reporting.report.figures.history import best_so_far
+from corebound.reporting.report.file import default_name, write_report
+from corebound.reporting.report.importance import widest
+from corebound.reporting.report.markup import Markup, element
+from corebound.reporting.report.page import html_report
+
+from .searches import HOSTILE, search
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ECHARTS = "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
+"""SHA-256 of ``dist/echarts.min.js`` in the npm package echarts 6.1.0."""
+
+
+def test_the_plotting_library_is_the_one_that_was_published() -> None:
+    found = resources.files("corebound.reporting.report").joinpath("assets", "echarts.min.js").read_bytes()
+    assert hashlib.sha256(found).hexdigest() == ECHARTS
+
+
+def test_texts_are_escaped_where_they_enter() -> None:
+    made = element("p", HOSTILE, Markup("<b>kept</b>"), title=HOSTILE)
+    assert "<script" not in made
+    assert "<img" not in made
+    assert made.endswith("<b>kept</b></p>")
+    assert '"hacked' not in made
+
+
+def test_the_front_is_what_no_other_trial_beats() -> None:
+    data = search(200, metrics=("loss", "latency"))
+    feasible = [row for row in data.rows if row.state is SlotState.SUCCEEDED and row.values]
+    expected = {
+        row.slot
+        for row in feasible
+        if not any(
+            all(a <= b for a, b in zip(other.values or (), row.values or (), strict=True))
+            and other.values != row.values
+            for other in feasible
+        )
+    }
+    assert {row.slot for row in data.front} == expected
+    assert 1 < len(expected) < 50
+    assert [row.slot for row in data.ranked[: len(expected)]] == [row.slot for row in data.front]
+
+
+def test_equal_points_are_all_on_the_front_and_infeasible_ones_are_not() -> None:
+    data = search(4, metrics=("loss", "latency"), states=[SlotState.SUCCEEDED])
+    rows = [replace(row, values=(1.0, 1.0), constraints={"c": 1.0} if row.slot == 3 else {}) for row in data.rows]
+    assert [row.slot for row in replace(data, rows=rows).front] == [0, 1, 2]
+
+
+def test_the_best_so_far_only_gets_better_and_ends_with_the_best() -> None:
+    data = search(100)
+    values = [value for _, value, _ in best_so_far(data)]
+    assert values == sorted(values, reverse=True)
+    assert data.summary.best is not None
+    assert values[-1] == data.summary.best.value
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_an_axis_is_not_flattened_by_a_few_terrible_values(maximize: bool) -> None:
+    sign = -1 if maximize else 1
+    values = [sign * (1 + place / 100) for place in range(100)] + [sign * 1e9]
+    span = span_of(values if maximize else [*values, -5.0], maximize=maximize)
+    limit = span.low if maximize else span.high
+    assert limit is not None
+    assert abs(limit) < 50
+    assert span.hidden == 1
+    assert "1 far worse than most are beyond the axis" in span.caption
+    assert span_of([1.0, 2.0, 3.0], maximize=maximize).hidden == 0
+    assert span_of([7.0] * 9, maximize=maximize).hidden == 0
+    assert span_of([1e-6, 1.0, 10.0], maximize=maximize).is_log
+
+
+def test_failures_with_other_numbers_are_the_same_reason() -> None:
+    data = search(100)
+    [failure] = facts.failures(data)
+    assert failure.reason.startswith("ValueError: loss is nan at step ")
+    assert list(failure.slots) == [row.slot for row in data.rows if row.state is SlotState.FAILED]
+
+
+def test_the_whole_of_the_reserved_time_is_accounted_for() -> None:
+    data = search(100)
+    shares = [float(row[2].rstrip("%")) for row in facts.cost_rows(data) if row[2]]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+
+
+def test_time_without_workers_is_left_out_and_a_worker_without_samples_is_there() -> None:
+    data = search(100)
+    later = [
+        replace(
+            data.workers[3],
+            started_at=data.made_at.replace(day=31),
+            seen_at=data.made_at.replace(day=31, minute=5),
+            ended_at=None,
+        )
+    ]
+    use = use_of(
+        replace(
+            data, workers=[*data.workers[:3], *later], core_use=[each for each in data.core_use if each.worker_id < 3]
+        )
+    )
+    assert use is not None
+    assert use.pauses == 1
+    assert use.seconds * len(use.used) == pytest.approx(1560 + 300)
+    assert use.workers["worker-3"][-1] is not None
+    assert use.workers["worker-0"][-1] is None
+    assert sum(use.used) * use.seconds == pytest.approx(
+        sum(worker.telemetry.cpu_seconds for worker in data.workers), rel=0.03
+    )
+
+
+def test_json_has_what_the_figures_show() -> None:
+    report = json.loads(json_report(search(300)))
+    assert len(report["trials"]) == 300
+    assert sum(report["importance"]["shares"].values()) == pytest.approx(1)
+    assert max(report["importance"]["shares"], key=report["importance"]["shares"].get) == "rate"
+    assert report["curves_of"] > len(report["curves"]) == 60
+    assert len(report["cores"]["used"]) == len(report["cores"]["workers"]["worker-0"])
+    assert report["specification"]["metadata"] == {"name": "poles"}
+    assert report["plan"][0] == {"what": "trials", "asked": "300", "planned": "300", "happened": "300 closed"}
+
+
+def test_infinite_values_are_texts_in_json_and_left_out_of_figures() -> None:
+    data = search(20, states=[SlotState.SUCCEEDED])
+    data = replace(data, rows=[replace(row, values=(math.inf,)) if row.slot == 3 else row for row in data.rows])
+    assert report_mapping(data)["trials"][3]["values"] == {"loss": "inf"}
+    json_report(data)
+    assert "1 infinite values are not shown" in html_report(data)
+
+
+def test_markdown_is_a_table_whatever_users_write() -> None:
+    text = markdown_report(search(60, name=HOSTILE, parameters=("a|b\n# c", "<b>", "`x`")))
+    assert not re.search(r"(?<!\\)<(script|img|b>)", text.split("## Specification")[0])
+    tables = [block.splitlines() for block in text.split("## Specification")[0].split("\n\n") if block.startswith("|")]
+    assert len(tables) > 6
+    for lines in tables:
+        assert len({line.replace("\\|", "").count("|") for line in lines}) == 1, lines
+
+
+def test_a_campaign_that_nobody_runs_says_so() -> None:
+    data = search(10, closed=3, phase=Phase.RUNNING)
+    assert facts.standing(data) == "running"
+    assert facts.standing(replace(data, attended=False)) == "not running"
+    assert facts.headline(data).endswith("3 of 10 slots are closed in 1 min 30 s so far.")
+
+
+def test_ranges_that_change_become_the_widest() -> None:
+    floats = [
+        {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": high, "log": False, "step": 0.5}}
+        for high in (1.0, 9.0, 2.0)
+    ]
+    assert widest(floats)["attributes"] == {"low": 0.0, "high": 9.0, "log": False, "step": None}
+    whole = [
+        {"name": "IntDistribution", "attributes": {"low": low, "high": 9, "log": True, "step": 1}} for low in (3, 1)
+    ]
+    assert widest(whole)["attributes"] == {"low": 1, "high": 9, "log": True, "step": 1}
+
+
+def test_an_earlier_report_is_replaced_and_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / default_name('poles "/<1>', "html")
+    assert path.name == "poles-1-report.html"
+    data = search(10)
+    for text in (html_report(data), json_report(data), markdown_report(data)):
+        write_report(path, text)
+        assert write_report(path, text), "an earlier one"
+    path.write_text("my thesis", encoding="utf-8")
+    with pytest.raises(UsageError, match="is no report of Corebound; choose another place"):
+        write_report(path, "text")
+    assert path.read_text(encoding="utf-8") == "my thesis"
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_report(tmp_path / ("x" * 300), "text")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new"]
