@@ -17,6 +17,7 @@ from corebound.api.errors import MissingRequirementError
 from corebound.cluster.campaigns import Campaigns
 from corebound.cluster.resources import Resource
 
+from ..cluster.build import program
 from .cli_user import User, bind
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def waiting(flag: Path) -> dict[str, Any]:
 def test_submit_and_watch_until_the_end(user: User, campaigns: Applied) -> None:
     out, err = user("submit", "-f", user.file("poles", trials=3), "--watch")
     assert "poles created in namespace" in err
+    assert "poles: 1 thread x " in err
     assert "poles: Succeeded, 3/3 done" in out.splitlines()[-1]
     again, _ = user("submit", "-f", user.file("poles", trials=3))
     assert again.splitlines()[0] == f"poles unchanged in namespace {user.namespace}"
@@ -135,6 +137,20 @@ def test_all_campaigns_are_watched_and_redrawn_on_a_terminal(user: User, campaig
     assert b"\x1b[" in shown
     assert b"slow: " in shown
     assert b"quick: " in shown
+
+
+def test_kubectl_finds_it_as_its_plugin(user: User, plane: ControlPlane, tmp_path: Path) -> None:
+    user("submit", "-f", user.file("poles", suspend=True))
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [str(program("kubectl")), "corebound", "watch", "-n", user.namespace, "--once"],
+        env={**os.environ, "KUBECONFIG": str(user.kubeconfig), "PATH": programs},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("poles: ")
 
 
 def test_a_missing_right_a_missing_cluster_and_a_missing_namespace_are_said(

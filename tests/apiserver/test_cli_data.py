@@ -81,6 +81,17 @@ def test_each_attempts_output_is_found_in_its_pods_log(tenant: User, campaigns: 
     assert "attempt 4 of slot 2; there are: 1" in err
 
 
+def test_a_lost_attempt_keeps_its_output_beside_the_next_one(
+    tenant: User, campaigns: Campaigns, tmp_path: Path
+) -> None:
+    trial = {"entrypoint": "objectives.py:stumbles", "arguments": {"flag": str(tmp_path / "flag")}}
+    campaigns.apply("poles", trials=1, trial=trial)
+    campaigns.phase("poles", "Succeeded")
+    assert tenant("logs", "poles", "0", "--attempt", "1")[0] == "first\n"
+    newest = tenant.json("logs", "poles", "0")
+    assert (newest["attempt"], newest["output"]) == (2, "second\n")
+
+
 def test_logs_need_two_rights_and_name_the_one_that_lacks(
     plane: ControlPlane, campaigns: Campaigns, tmp_path: Path
 ) -> None:

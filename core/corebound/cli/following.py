@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ClusterUnreachableError, UnknownCampaignError
 from corebound.api.records import Phase
-from corebound.reporting.object_status import ObjectView, object_mapping
+from corebound.reporting.object_status import ObjectView, object_mapping, plan_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,13 +34,17 @@ def follow(
     display: Display,
     until: Callable[[Sequence[ObjectView]], bool],
 ) -> list[ObjectView]:
-    """Show campaign ``name``, or all of the namespace, until ``until`` holds of them; their views then."""
+    """Show campaign ``name``, or all of the namespace, until ``until`` holds of them; their views then.
+
+    Of a single one the plan is said first.
+    """
     views = look(campaigns, name)
+    show = _shower(name, display)
     while not until(views):
-        display.show(views)
+        show(views)
         began = time.monotonic()
         try:
-            views = _watched(campaigns, name, display=display, until=until)
+            views = _watched(campaigns, name, show=show, until=until)
         except ClusterUnreachableError as error:
             display.say(f"waiting for the cluster: {error}")
         if not until(views):
@@ -56,8 +60,24 @@ def look(campaigns: Campaigns, name: str | None) -> list[ObjectView]:
     return _views(found)
 
 
+def _shower(name: str | None, display: Display) -> Callable[[Sequence[ObjectView]], None]:
+    planned: str | None = None
+
+    def show(views: Sequence[ObjectView]) -> None:
+        nonlocal planned
+        if name is not None and planned is None and (planned := plan_line(views[0])) is not None:
+            display.say(f"{name}: {planned}")
+        display.show(views)
+
+    return show
+
+
 def _watched(
-    campaigns: Campaigns, name: str | None, *, display: Display, until: Callable[[Sequence[ObjectView]], bool]
+    campaigns: Campaigns,
+    name: str | None,
+    *,
+    show: Callable[[Sequence[ObjectView]], None],
+    until: Callable[[Sequence[ObjectView]], bool],
 ) -> list[ObjectView]:
     """Until ``until`` holds, or the watch ends."""
     known = {found["metadata"]["uid"]: found for found in (campaigns.all() if name is None else [campaigns.get(name)])}
@@ -73,7 +93,7 @@ def _watched(
             views = _views(list(known.values()))
             if until(views):
                 break
-            display.show(views)
+            show(views)
     return views
 
 

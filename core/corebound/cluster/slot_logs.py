@@ -51,6 +51,8 @@ class SlotLogs:
 
     def __init__(self, cluster: Cluster, *, namespace: str, uid: str) -> None:
         self._cluster, self._namespace, self._uid = cluster, namespace, uid
+        self._read: dict[tuple[str, int], list[AttemptLog]] = {}
+        """By the UID of a pod that has ended, and slot: its log does not change any more."""
 
     def search(self, slot: int) -> Search:
         """All attempts at ``slot``, the first one first."""
@@ -100,6 +102,9 @@ class SlotLogs:
 
     def _attempts_in(self, pod: dict[str, Any], slot: int) -> list[AttemptLog] | ClusterError:
         name, lives = pod["metadata"]["name"], pod["status"].get("phase") == "Running"
+        key = pod["metadata"]["uid"], slot
+        if key in self._read:
+            return self._read[key]
         open_attempts: dict[int, bool] = {}
         try:
             with contextlib.closing(self._cluster.log(name, namespace=self._namespace)) as log:
@@ -108,7 +113,10 @@ class SlotLogs:
                         open_attempts[part.attempt] = part.begins
         except ClusterError as error:
             return error
-        return [
+        found = [
             AttemptLog(pod=name, attempt=attempt, running=unended and lives)
             for attempt, unended in open_attempts.items()
         ]
+        if not lives:
+            self._read[key] = found
+        return found

@@ -55,6 +55,16 @@ def talks(trial: optuna.Trial, context: Any, flag: str | None = None) -> float:
     return float(context.slot)
 
 
+def stumbles(trial: optuna.Trial, flag: str) -> float:
+    """Is killed in its first attempt, in the middle of a line."""
+    if not Path(flag).exists():
+        Path(flag).touch()
+        print("first", end="", flush=True)
+        os.kill(os.getpid(), 9)
+    print("second")
+    return 0.0
+
+
 def _rest(context: Any) -> None:
     if context.should_stop():
         raise Stopped
