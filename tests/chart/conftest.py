@@ -18,6 +18,8 @@ Manifest = dict[str, Any]
 CHART = Path(__file__).parents[2] / "charts" / "corebound"
 RELEASE = "searches"
 NAMESPACE = "corebound-system"
+VERSION = ("--kube-version", "1.35.4")
+"""Without a cluster Helm takes the version that it was built with, which a build of our own does not name."""
 
 
 class Chart:
@@ -30,7 +32,7 @@ class Chart:
 
     def objects(self, *options: str) -> list[Manifest]:
         """What ``helm template`` makes of these options."""
-        done = self.helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *options)
+        done = self.helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *VERSION, *options)
         assert done.returncode == 0, done.stderr
         return [each for each in yaml.safe_load_all(done.stdout) if each]
 

@@ -13,7 +13,7 @@ from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound_operator.build.settings import load_settings
 
 from ..cluster.operator_process import RULES
-from .conftest import CHART, NAMESPACE, Chart, of_kind
+from .conftest import CHART, NAMESPACE, VERSION, Chart, of_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +85,7 @@ def test_the_api_server_accepts_everything(
     ],
 )
 def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
-    done = chart.helm("template", "x", str(CHART), "--set", option)
+    done = chart.helm("template", "x", str(CHART), *VERSION, "--set", option)
     assert done.returncode != 0
     assert said in done.stderr
 
