@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from corebound.cluster.campaigns import Campaigns
 from corebound.cluster.resources import Resource
 
 from ..cluster.build import program
+from ..cluster.control_plane import free_port
 from .cli_user import User, bind
 
 if TYPE_CHECKING:
@@ -139,6 +142,27 @@ def test_all_campaigns_are_watched_and_redrawn_on_a_terminal(user: User, campaig
     assert b"quick: " in shown
 
 
+def test_watching_outlives_an_api_server_that_is_away(
+    user: User, plane: ControlPlane, campaigns: Applied, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    user("submit", "-f", user.file("poles", trials=1, trial=waiting(flag)))
+    with Passage(plane.url) as passage:
+        behind = tmp_path / "behind"
+        behind.write_text(user.kubeconfig.read_text().replace(plane.url, passage.url))
+        watcher = User(behind, user.namespace, tmp_path)
+        with watcher.start("watch", "poles", "-n", user.namespace) as process:
+            assert process.stdout is not None
+            wait_for_line(process.stdout, "poles: 1 thread x")
+            passage.close()
+            wait_for_line(process.stdout, "waiting for the cluster: ")
+            flag.touch()
+            campaigns.phase("poles", "Succeeded")
+            passage.open()
+            wait_for_line(process.stdout, "poles: Succeeded, 1/1 done")
+            assert process.wait(60) == 0
+
+
 def test_kubectl_finds_it_as_its_plugin(user: User, plane: ControlPlane, tmp_path: Path) -> None:
     user("submit", "-f", user.file("poles", suspend=True))
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -192,6 +216,62 @@ def test_a_cluster_without_the_crd_says_how_to_install_it(
     ):
         with pytest.raises(MissingRequirementError, match="knows no SearchCampaigns; install Corebound on it"):
             call()
+
+
+class Passage:
+    """A port through which the API server is reached, until it is closed."""
+
+    def __init__(self, url: str) -> None:
+        self._target = ("127.0.0.1", int(url.rpartition(":")[2]))
+        self._port = free_port()
+        self.url = f"https://127.0.0.1:{self._port}"
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self.open()
+
+    def __enter__(self) -> Passage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+
+    def close(self) -> None:
+        with self._lock:
+            for each in [self._server, *self._open]:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+                each.close()
+            self._open.clear()
+
+    def _accept(self, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ours, _ = server.accept()
+                theirs = socket.create_connection(self._target)
+                with self._lock:
+                    self._open += [ours, theirs]
+                for pair in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def wait_for_line(stream: IO[str], text: str) -> None:
+    """The test's own limit ends a wait for a line that never comes."""
+    seen = []
+    for line in stream:
+        seen.append(line)
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} is not in {seen}")
 
 
 @contextlib.contextmanager

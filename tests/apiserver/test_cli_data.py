@@ -195,6 +195,10 @@ def test_results_through_a_forwarded_port(
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
             {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
         ]
+        poor = User(bind(plane, apart, "poor", rules[:-1]), apart, tmp_path)
+        _, err = poor("results", "poles", "--port-forward", status=1)
+        assert f"you lack the right to create pods/portforward in namespace {apart}: pods" in err
+        assert "Content-Type" not in err
         keeper = User(bind(plane, apart, "keeper", rules), apart, tmp_path)
         out, err = keeper("results", "poles", "--json", "--port-forward")
         assert [row["state"] for row in json.loads(out)] == ["succeeded", "succeeded"], err

@@ -69,7 +69,7 @@ def way_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextlib.contextmanager
 def reached_ledger(campaigns: Campaigns, way: Way, *, application: str, reply: Reply) -> Iterator[Ledger | None]:
     """The namespace's ledger; None where it is to be asked in a pod."""
-    from corebound.api.errors import ClusterError, ClusterUnreachableError
+    from corebound.api.errors import ClusterError, ClusterRefusedError, ClusterUnreachableError
     from corebound.ledger.ledger import open_ledger
 
     if way.url is not None:
@@ -86,7 +86,9 @@ def reached_ledger(campaigns: Campaigns, way: Way, *, application: str, reply: R
             except ClusterError as error:
                 if way.chosen == PORT_FORWARD:
                     raise
-                reply.note(f"no port can be forwarded to the database: {error}")
+                # That a tenant may not forward ports where the database runs is the rule, and no news.
+                if not (isinstance(error, ClusterRefusedError) and error.status == 403):
+                    reply.note(f"no port can be forwarded to the database: {error}")
         yield None if url is None else stack.enter_context(open_ledger(url, application=application))
 
 

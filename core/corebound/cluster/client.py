@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -252,9 +253,14 @@ class Cluster:
             )
             return forward.socket(port)
         except client.ApiException as error:
-            raise ClusterError(
-                f"the cluster refused to forward a port of pod {namespace}/{pod}: {error.reason}"
-            ) from error
+            # Headers and the server's answer are run together in the text; its own words are the message in the answer.
+            reason = str(error.reason)
+            words = re.search(r'"message":"((?:[^"\\]|\\.)*)"', reason)
+            said = words[1].replace('\\"', '"').replace("\\", "") if words else reason.partition(" -+-+- ")[0]
+            text = f"the cluster refused to forward port {port} of pod {namespace}/{pod}: {said}"
+            if "status 403" in reason:
+                raise ClusterRefusedError(text, status=403, reason="Forbidden", said=said) from error
+            raise ClusterError(text) from error
 
     def may(self, verb: str, resource: Resource, *, namespace: str, name: str = "", subresource: str = "") -> bool:
         """Whether the user has that right, as far as the server says."""

@@ -90,7 +90,12 @@ def forwarded(cluster: Cluster, target: Target) -> Iterator[int]:
 
     The first is made at once: what the cluster refuses is told in its own words, not as a database that is silent.
     """
-    first = cluster.port_forward(target.pod, namespace=target.namespace, port=target.port)
+    first = _asked(
+        "create",
+        "pods/portforward",
+        target.namespace,
+        lambda: cluster.port_forward(target.pod, namespace=target.namespace, port=target.port),
+    )
     with socket.create_server(("127.0.0.1", 0)) as server, contextlib.closing(first):
         accepting = threading.Thread(target=_accept, args=(server, cluster, target, first), daemon=True)
         accepting.start()
