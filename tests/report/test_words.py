@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corebound.api.errors import UsageError
+from corebound.api.genome import HISTORY
 from corebound.api.records import Phase, SlotState
-from corebound.reporting.report import facts
+from corebound.reporting.report import facts, glance
 from corebound.reporting.report.document import json_report, markdown_report, report_mapping
 from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.figure import span_of
@@ -158,11 +159,45 @@ def test_markdown_is_a_table_whatever_users_write() -> None:
         assert len({line.replace("\\|", "").count("|") for line in lines}) == 1, lines
 
 
+def test_what_the_best_trial_evolved_is_drawn_where_it_evolved_anything() -> None:
+    data = search(20)
+    assert "What the best trial evolved" not in html_report(data)
+    history = {"generation": [1, 2], "best": [0.1, 0.9], "mean": [0.1, 0.2], "species": [0, 0], "largest": [{}, {}]}
+    best = data.ranked[0].slot
+    rows = [replace(row, user_attrs={HISTORY: history}) if row.slot == best else row for row in data.rows]
+    page = html_report(replace(data, rows=rows))
+    assert "What the best trial evolved" in page
+    assert f"Of slot {best}; corebound show poles SLOT draws any other one." in page
+
+
+def test_the_specification_is_in_the_order_of_its_fields_or_as_it_is_kept() -> None:
+    data = search(20)
+    assert "kind:" not in facts.specification_text(data), "what no version would accept is shown as it is kept"
+    file = {
+        "spec": {
+            "trial": {"entrypoint": "a.py:b"},
+            "trials": 3,
+            "objectives": [{"metric": "loss", "direction": "minimize"}],
+        },
+        "metadata": {"name": "poles"},
+        "kind": "SearchCampaign",
+        "apiVersion": "corebound.dev/v1alpha1",
+    }
+    campaign = replace(data.campaign, specification=file)
+    text = facts.specification_text(replace(data, summary=replace(data.summary, campaign=campaign)))
+    assert [line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()] == [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "spec",
+    ]
+
+
 def test_a_campaign_that_nobody_runs_says_so() -> None:
     data = search(10, closed=3, phase=Phase.RUNNING)
-    assert facts.standing(data) == "running"
-    assert facts.standing(replace(data, attended=False)) == "not running"
-    assert facts.headline(data).endswith("3 of 10 slots are closed in 1 min 30 s so far.")
+    assert glance.standing(data) == "running"
+    assert glance.standing(replace(data, attended=False)) == "not running"
+    assert glance.headline(data).endswith("3 of 10 slots are closed in 1 min 30 s so far.")
 
 
 def test_ranges_that_change_become_the_widest() -> None:

@@ -93,6 +93,12 @@ class ReportData:
                 front.append(row)
         return front
 
+    @property
+    def seconds(self) -> float | None:
+        """From the first claim to the last close."""
+        first, last = self.summary.first_claim_at, self.summary.last_close_at
+        return (last - first).total_seconds() if first and last else None
+
     def costs(self, row: SlotRow) -> tuple[float, ...]:
         """The row's values so that less is better."""
         return tuple(

@@ -8,8 +8,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.writing import yaml_text
-from corebound.reporting.report import facts
+from corebound.reporting.report import facts, glance
 from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.history import best_so_far
 from corebound.reporting.report.page import MARK, MOST_FAILURES
@@ -29,7 +28,7 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
     return {
         "generator": MARK,
         "made_at": data.made_at.isoformat(),
-        "outcome": {**outcome(data.summary), "attended": data.attended, "headline": facts.headline(data)},
+        "outcome": {**outcome(data.summary), "attended": data.attended, "headline": glance.headline(data)},
         "trials": [{**row_mapping(row, data.metrics), "lost_attempts": row.lost_attempts} for row in data.rows],
         "closed_in_order": [row.slot for row in data.closed],
         "best_so_far": {
@@ -85,14 +84,14 @@ def markdown_report(data: ReportData) -> str:
     head, rows = facts.top_table(data)
     worker_head, workers = facts.worker_table(data)
     failures = [[str(len(each.slots)), each.reason, each.named] for each in facts.failures(data)[:MOST_FAILURES]]
-    specification = yaml_text(dict(data.campaign.specification))
+    specification = facts.specification_text(data)
     # Longer than any that a user may have written.
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", specification)), default=0))
     parts = [
-        f"# {_text(data.campaign.name)}: {facts.standing(data)}",
+        f"# {_text(data.campaign.name)}: {glance.standing(data)}",
         f"<!-- {MARK} -->",
-        _text(facts.headline(data)),
-        _table(["", "", ""], [[tile.label, f"{tile.value} {tile.unit}", tile.note] for tile in facts.tiles(data)]),
+        _text(glance.headline(data)),
+        _table(["", "", ""], [[tile.label, f"{tile.value} {tile.unit}", tile.note] for tile in glance.tiles(data)]),
         *_part("Best parameters", ["parameter", "value"], facts.best_rows(data)),
         *_part("Importance of parameters", ["parameter", "share"], facts.importance_rows(data)),
         *_part("Best trials", head, rows),

@@ -12,8 +12,8 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from corebound.api.writing import yaml_text
-from corebound.reporting.report import facts
+from corebound.reporting.pictures.page import trial_pictures
+from corebound.reporting.report import facts, glance
 from corebound.reporting.report.figures.cores import cores
 from corebound.reporting.report.figures.curves import curves
 from corebound.reporting.report.figures.front import front
@@ -71,22 +71,23 @@ def _head(data: ReportData, scripts: list[str]) -> Markup:
 
 
 def _header(data: ReportData, figures: list[Figure]) -> Markup:
-    standing = facts.standing(data)
-    links = [*((f"figure-{figure.key}", figure.title) for figure in figures), *_SECTIONS]
+    standing = glance.standing(data)
+    sections = [(key, title) for key, title in _SECTIONS if key != "found" or _pictures(data)]
+    links = [*((f"figure-{figure.key}", figure.title) for figure in figures), *sections]
     return element(
         "header",
         element("a", "Skip to the results", class_="skip", href="#results"),
         element("h1", data.campaign.name),
         element("span", standing, class_=f"phase {standing.replace(' ', '-')}"),
-        element("p", facts.headline(data), class_="lead"),
-        element("dl", *map(_tile, facts.tiles(data)), class_="tiles", id="tiles"),
+        element("p", glance.headline(data), class_="lead"),
+        element("dl", *map(_tile, glance.tiles(data)), class_="tiles", id="tiles"),
         element(
             "nav", *(element("a", text, href=f"#{place}") for place, text in links), aria_label="Parts of this report"
         ),
     )
 
 
-def _tile(tile: facts.Tile) -> Markup:
+def _tile(tile: glance.Tile) -> Markup:
     bar = Markup("")
     if tile.share is not None:
         bar = element("div", element("i", style=f"width: {100 * tile.share:.1f}%"), class_="bar", aria_hidden="true")
@@ -104,6 +105,7 @@ def _tile(tile: facts.Tile) -> Markup:
 
 
 _SECTIONS: Final = (
+    ("found", "What the best trial evolved"),
     ("trials", "Best trials"),
     ("failures", "Attempts and failures"),
     ("plan", "Plan and outcome"),
@@ -135,13 +137,12 @@ def _main(data: ReportData, figures: list[Figure]) -> Markup:
         "main",
         first,
         *(drawn.pop(key) for key in ("slices", "parallel", "curves", "cores") if key in drawn),
+        _found(data),
         _section("trials", trials if rows else _nothing("No trial has brought a result.")),
         _section("failures", _failures(data), is_long=True),
         _section("plan", _plan(data)),
         _section("workers", _workers(data), is_long=True),
-        _section(
-            "specification", element("pre", yaml_text(dict(data.campaign.specification)), tabindex="0"), is_long=True
-        ),
+        _section("specification", element("pre", facts.specification_text(data), tabindex="0"), is_long=True),
         _section("made", table(["", ""], facts.made_rows(data), caption="")),
     )
 
@@ -150,6 +151,24 @@ def _section(key: str, content: Markup, *, is_long: bool = False) -> Markup:
     return element(
         "section", element("h2", dict(_SECTIONS)[key]), content, id=key, class_="long" if is_long else "short"
     )
+
+
+def _found(data: ReportData) -> Markup:
+    """Fitness, network and behaviour of neuro-evolution's best trial; nothing for other trials."""
+    pictures = [
+        joined(element("h3", title), element("figure", Markup(picture))) for title, picture in _pictures(data).items()
+    ]
+    if not pictures:
+        return Markup("")
+    said = f"Of slot {data.ranked[0].slot}; corebound show {data.campaign.name} SLOT draws any other one."
+    return _section("found", joined(*pictures, _nothing(said)), is_long=True)
+
+
+def _pictures(data: ReportData) -> dict[str, str]:
+    if not data.ranked:
+        return {}
+    workload = data.campaign.specification["spec"].get("trial", {}).get("workload", {})
+    return trial_pictures(data.ranked[0].user_attrs, population=workload.get("population"))
 
 
 def _figure(figure: Figure) -> Markup:

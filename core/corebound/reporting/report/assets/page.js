@@ -10,7 +10,6 @@
     legend: { textStyle: { color: ink }, icon: "roundRect", itemWidth: 14, itemHeight: 8 },
     valueAxis: axis, categoryAxis: axis, logAxis: axis,
   });
-  const printing = matchMedia("print");
   const charts = JSON.parse(document.getElementById("figures").textContent).map(({ key, renderer, option }) => {
     const place = document.getElementById(`plot-${key}`);
     place.textContent = "";
@@ -29,11 +28,11 @@
   addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(fit, 100); });
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((each) => { each.dataset.was = String(each.open); each.open = true; });
-    charts.forEach(({ chart, place }) => chart.resize({ width: Math.min(680, place.clientWidth) }));
+    // A page of A4 or Letter is narrower than most windows; what is drawn in the next frame would come too late.
+    charts.forEach(({ chart, place }) => { chart.resize({ width: Math.min(630, place.clientWidth) }); chart.getZr().flush(); });
   });
   addEventListener("afterprint", () => {
     document.querySelectorAll("details").forEach((each) => { each.open = each.dataset.was === "true"; });
     charts.forEach(({ chart }) => chart.resize({ width: "auto" }));
   });
-  if (printing.matches) fit();
 })();
