@@ -7,12 +7,17 @@ import csv
 import io
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from corebound.cluster import one_shot
 from corebound.cluster.resources import PODS, SECRETS
 from corebound.ledger.connection import database_url
+from corebound.ledger.schema import prepare_database
 from corebound_operator.build import names
 
 from .cli_user import User, bind
@@ -46,6 +51,17 @@ PODS_RIGHTS = [
 def tenant(plane: ControlPlane, campaigns: Campaigns, tmp_path: Path) -> User:
     rules = [CAMPAIGNS_RIGHTS, *PODS_RIGHTS]
     return User(bind(plane, campaigns.namespace, "tenant", rules), campaigns.namespace, tmp_path)
+
+
+@pytest.fixture
+def other_ledger(server: EmbeddedPostgres) -> str:
+    """A ledger without campaigns, for example that of one's own machine."""
+    with psycopg.connect(host=str(server.socket_folder), user="corebound", dbname="postgres", autocommit=True) as made:
+        name = f"other_{uuid4().hex[:8]}"
+        made.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    url = f"postgresql+psycopg://corebound@/{name}?host={quote(str(server.socket_folder), safe='')}"
+    prepare_database(url)
+    return url
 
 
 def talking(flag: Path | None = None) -> dict[str, Any]:

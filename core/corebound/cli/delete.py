@@ -108,8 +108,8 @@ def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
         if ledger is None:
             # Before anything is done: would the pod be let in?
             check_pod(campaigns, found, way, words, reply)
-        elif found is None:
-            ledger.campaigns.get(name)
+        else:
+            _check_ledger(ledger, name, found)
         with _held(campaigns, found, reply):
             if ledger is not None:
                 trials = _delete_data(ledger, name, uid, campaigns.namespace)
@@ -124,6 +124,23 @@ def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
         f"deleted {what}, and its data: {trials} trials" if found is not None else f"deleted {what}: {trials} trials"
     ]
     _answer(name, reply, lines=lines, data=True, namespace=campaigns.namespace, trials=trials)
+
+
+def _check_ledger(ledger: Ledger, name: str, found: dict[str, Any] | None) -> None:
+    """Before anything is deleted: is this the campaign's ledger? Raises :class:`UnknownCampaignError`."""
+    from uuid import UUID
+
+    from corebound.api.errors import UnknownCampaignError
+
+    if found is None:
+        ledger.campaigns.get(name)
+        return
+    has_data = "trials" in found.get("status", {})
+    if has_data and ledger.campaigns.find_uid(UUID(found["metadata"]["uid"])) is None:
+        raise UnknownCampaignError(
+            f"{ledger.public_url} has no data of this {name}, so it is another database; leave out --storage and "
+            "COREBOUND_DATABASE_URL, or add --pod"
+        )
 
 
 @contextlib.contextmanager

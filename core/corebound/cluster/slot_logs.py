@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.attempt_marks import Mark, marked
+from corebound.api.attempt_marks import marked
 from corebound.api.errors import ClusterError, ClusterRefusedError
 from corebound.api.jobs import CAMPAIGN_UID
 from corebound.cluster.campaigns import refused
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from corebound.cluster.client import Cluster
 
 AT_ONCE: Final = 8
+CUT: Final = b"... (the beginning of this output was not kept by its node) ...\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class AttemptLog:
     attempt: int
     running: bool
     """Whether it is still written to."""
+    cut: bool = False
+    """Whether the node has thrown its beginning away: only its end is marked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,9 @@ class SlotLogs:
 
     def output(self, found: AttemptLog, *, slot: int, follow: bool) -> Iterator[bytes]:
         """What the attempt has printed; with ``follow`` until it has ended."""
-        own = False
+        own = found.cut
+        if own:
+            yield CUT
         with contextlib.closing(
             self._cluster.log(found.pod, namespace=self._namespace, follow=follow and found.running)
         ) as log:
@@ -82,12 +87,10 @@ class SlotLogs:
                 if isinstance(part, bytes):
                     if own:
                         yield part
-                elif (part.slot, part.attempt) == (slot, found.attempt):
-                    if own and not part.begins:
-                        return
-                    own = part.begins
-                elif own and part.begins:
+                elif own:
                     return
+                else:
+                    own = part.begins and (part.slot, part.attempt) == (slot, found.attempt)
 
     def _pods(self) -> list[dict[str, Any]]:
         """Those that have a log, the newest first."""
@@ -106,15 +109,22 @@ class SlotLogs:
         if key in self._read:
             return self._read[key]
         open_attempts: dict[int, bool] = {}
+        cut: int | None = None
+        marks = 0
         try:
             with contextlib.closing(self._cluster.log(name, namespace=self._namespace)) as log:
                 for part in marked(log):
-                    if isinstance(part, Mark) and part.slot == slot:
+                    if isinstance(part, bytes):
+                        continue
+                    if marks == 0 and not part.begins and part.slot == slot:
+                        cut = part.attempt
+                    marks += 1
+                    if part.slot == slot:
                         open_attempts[part.attempt] = part.begins
         except ClusterError as error:
             return error
         found = [
-            AttemptLog(pod=name, attempt=attempt, running=unended and lives)
+            AttemptLog(pod=name, attempt=attempt, running=unended and lives, cut=attempt == cut)
             for attempt, unended in open_attempts.items()
         ]
         if not lives:
