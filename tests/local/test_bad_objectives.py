@@ -48,7 +48,11 @@ def objective(trial):
         time.sleep(0.5)
     if kind == "closes everything":
         os.closerange(0, 4096)
-        time.sleep(1)
+        time.sleep(600)
+    if kind == "dies before its children":
+        if os.fork() == 0:
+            sleep_marked()
+        os._exit(3)
     if kind == "closes its output":
         sys.stdout.close()
         os.close(1)
@@ -133,6 +137,49 @@ def campaign(folder: Path, name: str, *kinds: str, function: str = "objective", 
     )
 
 
+def test_what_a_trial_starts_does_not_outlive_it(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
+) -> None:
+    kinds = ["200 children", "good", "daemon", "good", "closes its output", "good"]
+    trial = {"memory": "8Gi"}
+    ran(corebound, campaign(tmp_path, "leaving", *kinds, trial=trial), TEST_MARK=mark)
+    found = rows(ledger, "leaving")
+    assert [(row["state"], row["attempts"]) for row in found] == [("succeeded", 1)] * len(kinds)
+    said = [corebound("logs", "leaving", str(slot)).stdout for slot in range(len(kinds))]
+    assert "ended processes of this trial that were still there: 200 that it had started" in said[0]
+    assert "ended processes of this trial that were still there: 1 that had left it by a double fork" in said[2]
+    assert "this trial has spoilt" in said[4]
+    assert not any("corebound:" in said[slot] for slot in (1, 3, 5)), said
+    pids = [line.split()[1] for line in "".join(said).splitlines() if line.startswith("pid ")]
+    assert len(set(pids)) == 3, "one for each of: before the children, until the output was closed, and after that"
+    assert marked(mark) == []
+
+
+def test_a_trial_that_closes_every_descriptor_costs_its_slot_alone(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
+) -> None:
+    """It lives on: neither its end nor an end of the connection would ever be seen."""
+    path = campaign(tmp_path, "closing", "closes everything", "good", failurePolicy={"retries": 0})
+    ran(corebound, path, TEST_MARK=mark)
+    closed, good = rows(ledger, "closing")
+    assert good["state"] == "succeeded"
+    assert (closed["state"], closed["attempts"]) == ("failed", 1)
+    assert "lost 1 times, the last: closed its connection to the worker" in closed["error"]
+    assert marked(mark) == []
+
+
+def test_children_that_outlive_a_trials_process_do_not_hide_its_end(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
+) -> None:
+    """They have inherited its end of the connection to the worker."""
+    ran(corebound, campaign(tmp_path, "outlived", "dies before its children", "good"), TEST_MARK=mark)
+    ended, good = rows(ledger, "outlived")
+    assert good["state"] == "succeeded"
+    assert (ended["state"], ended["attempts"]) == ("failed", 1)
+    assert "exited with status 3 in the middle of its trial" in ended["error"]
+    assert marked(mark) == []
+
+
 def test_a_trial_that_stops_itself_is_ended_as_stalled(
     corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
 ) -> None:
@@ -164,6 +211,17 @@ def test_what_a_trial_changes_is_put_back(corebound: Corebound, ledger: Ledger, 
         "this trial changed the working directory, environment variables, the umask, the cores it may use, the recursion "
         "limit, signal handlers, sys.stdin, stdout or stderr; put back for the next" in said
     )
+
+
+def test_a_pool_of_processes_at_work_is_a_breach_by_name(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
+) -> None:
+    path = campaign(tmp_path, "pooling", function="pool", trial={"memory": "8Gi"})
+    outcome = ran(corebound, path, status=1, TEST_MARK=mark)
+    assert outcome["reason"] == "ThreadContractBroken"
+    assert "threads at work" in outcome["message"]
+    assert "spec.threads is 1" in outcome["message"]
+    assert marked(mark) == []
 
 
 def test_holding_the_gil_for_long_costs_no_lease(

@@ -94,7 +94,7 @@ class Everything:
 
 @dataclass
 class _Wire:
-    """The worker's end: what it sends is done by the thread, what the thread says it receives."""
+    """The worker's end: what it sends is done by the thread, which answers."""
 
     orders: queue.SimpleQueue[dict[str, Any] | None]
     answers: queue.SimpleQueue[dict[str, Any]]
@@ -102,11 +102,6 @@ class _Wire:
     def send(self, message: dict[str, Any]) -> bool:
         self.orders.put(message)
         return True
-
-    def receive(self, *, timeout: float) -> dict[str, Any] | None:
-        with contextlib.suppress(queue.Empty):
-            return self.answers.get(timeout=timeout)
-        return None
 
 
 class ChildThread:
@@ -126,6 +121,11 @@ class ChildThread:
             if order["type"] == "run":
                 ending = self._runner.run(SlotClaim(**order["claim"]))
                 self.wire.answers.put({**ending_message(ending), "pools": [], "lost": None})
+
+    def receive(self, *, timeout: float) -> dict[str, Any] | None:
+        with contextlib.suppress(queue.Empty):
+            return self.wire.answers.get(timeout=timeout)
+        return None
 
     def begin_output(self, *, slot: int, attempt: int) -> None:
         pass

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES: Final = os.sysconf("SC_PAGESIZE")
 ENDED_STATES: Final = frozenset("ZXx")
+_EXITING: Final = 0x4
+"""PF_EXITING in the kernel's include/linux/sched.h."""
 _VOLUNTARY: Final = b"\nvoluntary_ctxt_switches:"
 
 
@@ -35,11 +37,18 @@ class Stat(NamedTuple):
     started: int
     """Ticks since boot."""
     memory_bytes: int
+    flags: int
+    """The kernel's own; always 0 in some sandboxes."""
 
     @property
     def has_ended(self) -> bool:
         """A zombie: nothing runs any more, but nobody has waited for it."""
         return self.state in ENDED_STATES
+
+    @property
+    def may_be_ending(self) -> bool:
+        """Whether it has ended, or is on its way: the kernel closes its files some time before it is a zombie."""
+        return self.has_ended or not self.flags or bool(self.flags & _EXITING)
 
 
 def process_stat(pid: int) -> Stat | None:
@@ -144,6 +153,7 @@ def _stat(path: str) -> Stat | None:
         reaped_ticks=int(fields[13]) + int(fields[14]),
         started=int(fields[19]),
         memory_bytes=int(fields[21]) * PAGE_BYTES,
+        flags=int(fields[6]),
     )
 
 

@@ -38,7 +38,7 @@ def wait_for_callbacks(
     stopping_since: float | None = None
     while True:
         try:
-            message = child.wire.receive(timeout=0.2)
+            message = child.receive(timeout=0.2)
         except EOFError:
             return CalledBack(problem="a callback ended the process")
         if message is not None and message["type"] == "called back":

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.local.output import AttemptOutput
+from corebound_trial.binding.proc import process_stat
 from corebound_trial.binding.process import end_tree
 from corebound_trial.binding.stacks import ask
 from corebound_trial.runner.last_words import forward
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from corebound_trial.runner.starting import StartedChild
+    from corebound_trial.runner.wire import Message
 
+ALIVE_SECONDS: Final = 2.0
+"""A process that is not about to end so long after it was last heard of lives on."""
+EXIT_SECONDS: Final = 30.0
 LOOSE_BYTES: Final = 1_000_000
 """Of the output that belongs to no attempt, what is kept of each child."""
 
@@ -40,6 +45,7 @@ class ChildProcess:
         self._process = started.process
         self._stream = started.output
         self.wire = started.wire
+        self._far_end = started.far_end
         self._output_folder = output_folder
         self._output: AttemptOutput | PodOutput | None = None
         self._switching = threading.Lock()
@@ -68,13 +74,24 @@ class ChildProcess:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and not stopping():
             try:
-                message = self.wire.receive(timeout=0.5)
+                message = self.receive(timeout=0.5)
             except EOFError:
                 break
             if message is not None and message["type"] == "ready":
                 return [(name, threads) for name, threads in message["pools"]]
             turn()
         return []
+
+    def receive(self, *, timeout: float) -> Message | None:
+        """What the child says next; None when it says nothing for ``timeout`` seconds. Raises EOFError when nothing can come.
+
+        The wire alone does not tell: whatever an objective has forked holds it as well, and may outlive the child.
+        """
+        unreachable = self.exit_status() is not None or self._far_end.is_closed_by(self.pid)
+        message = self.wire.receive(timeout=timeout)
+        if message is None and unreachable:
+            raise EOFError
+        return message
 
     def begin_output(self, *, slot: int, attempt: int) -> None:
         """What the child prints from now on belongs to this attempt."""
@@ -112,6 +129,20 @@ class ChildProcess:
     def exit_status(self) -> int | None:
         """As ``subprocess``: negative for a signal; None while it runs."""
         return self._process.poll()
+
+    def wait_for_exit(self) -> int | None:
+        """The exit status of a child that cannot be reached any more; None when it lives on all the same.
+
+        A process that dumps its memory is gone only some time after its connection, on a busy machine much later.
+        """
+        now = time.monotonic()
+        latest, alive_until = now + EXIT_SECONDS, now + ALIVE_SECONDS
+        while (status := self.exit_status()) is None and (now := time.monotonic()) < latest:
+            stat = process_stat(self.pid)
+            if now > alive_until and stat is not None and not stat.may_be_ending:
+                break
+            time.sleep(0.02)
+        return status
 
     def end(self, *, grace: float) -> None:
         """End the child and all that it started; returns when they are gone."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from corebound_trial.runner.wire import Wire
+from corebound_trial.runner.wire import FarEnd, Wire
 
 if TYPE_CHECKING:
     from typing import IO
@@ -45,6 +45,7 @@ class StartedChild:
     process: Process
     output: IO[bytes]
     wire: Wire
+    far_end: FarEnd
 
 
 class ForkedProcess:
@@ -75,6 +76,7 @@ def fresh_child() -> StartedChild:
     """A new interpreter in a session of its own."""
     mine, theirs = socket.socketpair()
     with theirs:
+        far_end = FarEnd.of(theirs)
         process = subprocess.Popen(
             [sys.executable, "-m", "corebound_trial.runner.child", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
@@ -86,18 +88,20 @@ def fresh_child() -> StartedChild:
         )
     if process.stdout is None:
         raise AssertionError("a process started with a pipe has one")
-    return StartedChild(process=process, output=process.stdout, wire=Wire(mine))
+    return StartedChild(process=process, output=process.stdout, wire=Wire(mine), far_end=far_end)
 
 
 def forked_child() -> StartedChild | None:
     """A fork of this process, which must have one thread and no connection; None in the child itself once it is done."""
     mine, theirs = socket.socketpair()
     reading, writing = os.pipe()
+    far_end = FarEnd.of(theirs)
     pid = os.fork()
     if pid:
         theirs.close()
         os.close(writing)
-        return StartedChild(process=ForkedProcess(pid), output=os.fdopen(reading, "rb", buffering=0), wire=Wire(mine))
+        output = os.fdopen(reading, "rb", buffering=0)
+        return StartedChild(process=ForkedProcess(pid), output=output, wire=Wire(mine), far_end=far_end)
     from corebound_trial.runner.child import Child
 
     os.setsid()

@@ -8,13 +8,45 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from corebound_trial.binding import proc
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
 Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FarEnd:
+    """The other side's end of a wire, as ``/proc`` shows it.
+
+    Who closes every descriptor it finds is not heard of: a thread that waits for the parent keeps the socket itself open.
+    """
+
+    descriptor: int
+    name: str
+
+    @classmethod
+    def of(cls, end: socket.socket) -> Self:
+        """Where it will be, and what it is called there."""
+        return cls(end.fileno(), _target(f"/proc/self/fd/{end.fileno()}"))
+
+    def is_closed_by(self, pid: int) -> bool:
+        """Whether the process lives on without it; one that is about to end has its own status to tell."""
+        try:
+            if _target(f"/proc/{pid}/fd/{self.descriptor}") == self.name:
+                return False
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False  # not ours to look at: it has taken another user's rights
+        stat = proc.process_stat(pid)
+        return stat is not None and not stat.may_be_ending
 
 
 class Wire:
@@ -65,3 +97,7 @@ class Wire:
     def close(self) -> None:
         """Let go of the socket."""
         self._socket.close()
+
+
+def _target(link: str) -> str:
+    return str(Path(link).readlink())

@@ -220,7 +220,7 @@ class Worker:
         sampled = 0.0
         while True:
             try:
-                message = child.wire.receive(timeout=0.2)
+                message = child.receive(timeout=0.2)
             except EOFError:
                 return self._child_gone(child, attempt)
             if message is not None and message["type"] == "ended":
@@ -307,10 +307,7 @@ class Worker:
 
     def _child_gone(self, child: ChildProcess, attempt: RunningAttempt) -> SlotState:
         """A signal is a lost attempt; an exit in mid-trial is the objective's own doing and failed."""
-        # A process that dumps its memory is gone only some time after its connection, on a busy machine much later.
-        deadline = time.monotonic() + 30
-        while (status := child.exit_status()) is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        status = child.wait_for_exit()
         self._end_child()
         if status is None or status < 0 or attempt.storing is not None:
             reason = ending_of(status) if status is not None else "closed its connection to the worker"
