@@ -12,6 +12,7 @@ help:
 	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
 	@echo "make cluster      a Kubernetes control plane on this machine, until Ctrl-C"
 	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
+	@echo "make bench-compare  Corebound beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
 	@echo "make bench-neuroevolution  networks evaluated and bred, beside neat-python (about 3 minutes)"
 
 environment:
@@ -56,3 +57,9 @@ bench-local: environment
 bench-neuroevolution: environment
 	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python bench/neuroevolution.py
+
+# Ray is wanted here only; without it the others are compared. OPTIONS="--trials 8 --rounds 1" makes it shorter.
+bench-compare: environment
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --constraint constraints.txt --editable ".[bench]" || \
+		echo "Ray could not be installed, see above: the rest is compared"
+	$(BIN)/python bench/compare.py $(OPTIONS) --write README.md

@@ -29,6 +29,7 @@ NOT_RUN = {
     "make demo": "downloads its environment; the command that it runs is the README's first, see below",
     "make test": "runs this test",
     "make bench-local": "20 minutes; its scripts are looked for below",
+    "make bench-compare": "an hour and more, and Ray; tests/local/test_comparison.py runs it with next to no work",
 }
 ON_A_CLUSTER = ("kubectl", "helm", "docker", "az")
 """Programs whose commands are no matter of one machine; the tests of the operator run its Kubernetes objects."""

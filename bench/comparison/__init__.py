@@ -1,0 +1,1 @@
+"""What ``bench/compare.py`` is made of: the counted process tree, the log of trials, figures and tables."""
