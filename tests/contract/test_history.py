@@ -100,6 +100,21 @@ def test_ranges_that_an_objective_changes_are_all_there(ledger: Ledger, url: str
     assert sorted(each["attributes"]["high"] for each in found["x"]) == [1, 2, 3]
 
 
+def test_only_the_best_trial_brings_what_evolution_kept(ledger: Ledger, url: str) -> None:
+    def evolved(trial: optuna.Trial) -> float:
+        trial.set_user_attr("corebound:genome", {"of": trial.number})
+        trial.set_user_attr("note", trial.number)
+        return [2.0, 1.0, 3.0][trial.number]
+
+    record = made(ledger)
+    tried(ledger, url, record, evolved, trials=3)
+    data = gather(ledger, record, attended=False)
+    assert [dict(row.user_attrs) for row in data.rows] == [
+        {"note": 0}, {"note": 1, "corebound:genome": {"of": 1}}, {"note": 2}, {}
+    ]  # fmt: skip
+    assert "corebound:genome" in ledger.slots.rows(record.campaign_id)[2].user_attrs
+
+
 def test_use_of_cores_adds_up_whatever_the_number_of_stretches(ledger: Ledger, url: str) -> None:
     record = made(ledger)
     worker = ledger.workers.register(record.campaign_id, name="w", host="here", pid=1, threads=2, cores="0-1")

@@ -14,7 +14,7 @@ import pytest
 
 from corebound.api.errors import UsageError
 from corebound.api.genome import HISTORY
-from corebound.api.records import Phase, SlotState
+from corebound.api.records import Phase, SlotState, WorkerTelemetry
 from corebound.reporting.report import facts, glance
 from corebound.reporting.report.document import json_report, markdown_report, report_mapping
 from corebound.reporting.report.figures.cores import use_of
@@ -108,27 +108,22 @@ def test_the_whole_of_the_reserved_time_is_accounted_for() -> None:
 
 def test_time_without_workers_is_left_out_and_a_worker_without_samples_is_there() -> None:
     data = search(100)
-    later = [
-        replace(
-            data.workers[3],
-            started_at=data.made_at.replace(day=31),
-            seen_at=data.made_at.replace(day=31, minute=5),
-            ended_at=None,
-        )
-    ]
-    use = use_of(
-        replace(
-            data, workers=[*data.workers[:3], *later], core_use=[each for each in data.core_use if each.worker_id < 3]
-        )
+    begun = data.made_at.replace(day=31)
+    later = replace(
+        data.workers[3],
+        started_at=begun,
+        seen_at=begun.replace(minute=5),
+        ended_at=None,
+        telemetry=WorkerTelemetry(cpu_seconds=240, wall_seconds=300),
     )
+    samples = [each for each in data.core_use if each.worker_id < 3]
+    use = use_of(replace(data, workers=[*data.workers[:3], later], core_use=samples))
     assert use is not None
     assert use.pauses == 1
     assert use.seconds * len(use.used) == pytest.approx(1560 + 300)
-    assert use.workers["worker-3"][-1] is not None
+    assert use.workers["worker-3"][-1] == pytest.approx(0.8)
     assert use.workers["worker-0"][-1] is None
-    assert sum(use.used) * use.seconds == pytest.approx(
-        sum(worker.telemetry.cpu_seconds for worker in data.workers), rel=0.03
-    )
+    assert sum(use.used) * use.seconds == pytest.approx(sum(each.cpu_seconds for each in samples) + 240)
 
 
 def test_json_has_what_the_figures_show() -> None:

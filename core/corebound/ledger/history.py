@@ -55,6 +55,10 @@ _DISTRIBUTIONS: Final = text("""
     FROM trial_params x JOIN corebound_slots s ON s.trial_id = x.trial_id AND s.campaign_id = :campaign
     ORDER BY 1, 2
 """)
+_USER_ATTRIBUTES: Final = text("""
+    SELECT x.key, x.value_json FROM trial_user_attributes x JOIN corebound_slots s ON s.trial_id = x.trial_id
+    WHERE s.campaign_id = :campaign AND s.slot = :slot
+""")
 
 
 class History:
@@ -87,6 +91,13 @@ class History:
         for row in self._rows(_DISTRIBUTIONS, campaign=campaign_id):
             found[row["param_name"]].append(json.loads(row["distribution_json"]))
         return dict(found)
+
+    def user_attributes(self, campaign_id: int, *, slot: int) -> dict[str, Any]:
+        """All of one slot's trial, our own among them."""
+        return {
+            row["key"]: json.loads(row["value_json"])
+            for row in self._rows(_USER_ATTRIBUTES, campaign=campaign_id, slot=slot)
+        }
 
     def server_version(self) -> str:
         """Of PostgreSQL, as it says itself."""

@@ -34,7 +34,7 @@ _RUNNING: Final = text("""
 """)
 
 
-def slot_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotRow]:
+def slot_rows(connection: sqlalchemy.Connection, campaign_id: int, *, kept_whole: bool = True) -> list[SlotRow]:
     """All slots of a campaign in order."""
     slots = connection.execute(_SLOTS, {"campaign": campaign_id}).mappings().all()
     params: dict[int, dict[str, Any]] = defaultdict(dict)
@@ -51,9 +51,10 @@ def slot_rows(connection: sqlalchemy.Connection, campaign_id: int) -> list[SlotR
     ):
         values[trial][objective] = stored_value(value, kind)
     attributes: dict[int, dict[str, Any]] = defaultdict(dict)
-    for trial, key, value in _of_trials(
-        connection, "SELECT x.trial_id, key, value_json FROM trial_user_attributes x", campaign_id
-    ):
+    kept = "trial_user_attributes"
+    if not kept_whole:
+        kept = f"(SELECT * FROM {kept} WHERE key NOT LIKE 'corebound:%')"
+    for trial, key, value in _of_trials(connection, f"SELECT x.trial_id, key, value_json FROM {kept} x", campaign_id):
         attributes[trial][key] = json.loads(value)
     constraints: dict[int, dict[str, float]] = defaultdict(dict)
     for trial, key, value in _of_trials(

@@ -216,10 +216,10 @@ class Slots:
                 self._tell_failed(connection, claim)
             self._close(connection, claim, state, error=reason, cpu_seconds=cpu_seconds)
 
-    def rows(self, campaign_id: int) -> list[SlotRow]:
-        """All slots with their trials."""
+    def rows(self, campaign_id: int, *, kept_whole: bool = True) -> list[SlotRow]:
+        """All slots with their trials; ``kept_whole=False`` without our own user attributes: genomes are 10 kB a trial."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            return slot_rows(connection, campaign_id)
+            return slot_rows(connection, campaign_id, kept_whole=kept_whole)
 
     def running(self, campaign_id: int) -> list[SlotRow]:
         """The running slots alone, without what their trials hold: cheap enough to be asked every second."""

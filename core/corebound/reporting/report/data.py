@@ -6,7 +6,7 @@ What could go wrong: a campaign that still runs changes between two questions, s
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +33,7 @@ class ReportData:
     attended: bool
     """Whether anybody runs it now."""
     rows: Sequence[SlotRow]
+    """Only the best has what neuro-evolution keeps in its user attributes."""
     workers: Sequence[WorkerRow]
     core_use: Sequence[CoreUse]
     reports: Mapping[int, Reports]
@@ -121,11 +122,11 @@ def gather(
     ledger: Ledger, campaign: CampaignRecord, *, attended: bool, made_with: Mapping[str, str] | None = None
 ) -> ReportData:
     """The campaign as it is in ``ledger`` now."""
-    rows = ledger.slots.rows(campaign.campaign_id)
+    rows = ledger.slots.rows(campaign.campaign_id, kept_whole=False)
     reports = ledger.history.reports(campaign.campaign_id)
     shown = chosen_curves(rows, reports, maximize=campaign.maximize[0])
     distributions = ledger.history.distributions(campaign.campaign_id)
-    return ReportData(
+    data = ReportData(
         summary=ledger.summaries.of(campaign, maximize=campaign.maximize),
         attended=attended,
         rows=rows,
@@ -138,6 +139,11 @@ def gather(
         made_at=datetime.now(UTC),
         made_with={**(made_with or {}), "PostgreSQL": ledger.history.server_version()},
     )
+    if not data.ranked:
+        return data
+    best = data.ranked[0].slot
+    evolved = ledger.history.user_attributes(campaign.campaign_id, slot=best)
+    return replace(data, rows=[replace(row, user_attrs=evolved) if row.slot == best else row for row in rows])
 
 
 def chosen_curves(rows: Sequence[SlotRow], reports: Mapping[int, Reports], *, maximize: bool) -> list[int]:

@@ -235,7 +235,8 @@ def _stretches(data: ReportData, clock: _BusyClock) -> list[Stretch]:
         end = clock.at(worker.ended_at or worker.seen_at)
         start = covered[worker.worker_id]
         if end - start > 0:
-            left = max(0.0, rest[worker.worker_id])
+            # Of what was measured between its samples some may be missing there, too: no core does more than one core's work.
+            left = min(max(0.0, rest[worker.worker_id]), (end - start) * worker.threads)
             found.append(Stretch(worker_id=worker.worker_id, start=start, end=end, cpu_seconds=left))
     return found
 

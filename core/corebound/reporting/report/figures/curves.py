@@ -12,6 +12,7 @@ from corebound.reporting.report.figures.figure import (
     GREEN,
     GREY,
     ORANGE,
+    SKY,
     YELLOW,
     Figure,
     finite,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 KEY = "curves"
 TITLE = "Learning curves"
 KINDS = {
-    SlotState.SUCCEEDED: ("finished", BLUE, "solid", "none"),
+    SlotState.SUCCEEDED: ("finished", SKY, "solid", "none"),
     SlotState.PRUNED: ("pruned", ORANGE, "dashed", "triangle"),
     SlotState.FAILED: ("failed", YELLOW, "dotted", "rect"),
     SlotState.RUNNING: ("running", GREEN, "solid", "emptyCircle"),
@@ -48,6 +49,7 @@ def curves(data: ReportData) -> Figure:
     for slot, curve in sorted(data.curves.items(), key=lambda item: item[0] == best):
         name, colour, line, mark = KINDS.get(rows[slot].state, ("stopped", GREY, "dotted", "rect"))
         is_best = slot == best
+        colour = BLUE if is_best else colour
         points = [[step, finite(value), slot] for step, value in curve]
         series.append(
             {
@@ -61,7 +63,7 @@ def curves(data: ReportData) -> Figure:
                     "color": colour,
                     "type": line,
                     "width": 3.5 if is_best else 1.2,
-                    "opacity": 1 if is_best else 0.55,
+                    "opacity": 1 if is_best else 0.75,
                 },
                 "itemStyle": {"color": colour},
                 "emphasis": {"lineStyle": {"width": 3, "opacity": 1}},
