@@ -7,6 +7,7 @@ size limit (counted), another CPU type on continuation (``exact`` is then False:
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -259,6 +260,7 @@ def seed_of(trial_seed: int, index: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{trial_seed}/{index}".encode()).digest()[:8], "big") >> 1
 
 
+@functools.cache  # a process keeps it, and a state is made for every generation
 def fingerprint() -> str:
     """Two machines with the same fingerprint give the same bits: versions, CPU kind, and a small network's outputs."""
     shape = Shape(inputs=4, hidden=8, outputs=2)

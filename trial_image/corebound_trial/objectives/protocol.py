@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_CHECKPOINT_BYTES: Final = 256 * 2**20
 """A checkpoint is one row of the database, held in memory on its way there; PostgreSQL itself ends at 1 GiB."""
 
+KEEPING_SHARE: Final = 1 / 400
+"""Of an attempt's time, what having its state at hand may cost."""
+
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not an error
     """The attempt ended at a checkpoint because it was asked to; its slot is released."""
@@ -53,6 +56,7 @@ class AttemptContext:
     report_progress: Callable[[int, int | None], None]
     _saved_at: float = field(default_factory=time.monotonic)
     _kept: tuple[bytes, int | None] | None = None
+    _keep_again_at: float | None = None
     _storing: threading.Lock = field(default_factory=threading.Lock)
 
     def should_stop(self) -> bool:
@@ -72,24 +76,29 @@ class AttemptContext:
 
     def save_payload(self, payload: bytes, step: int | None = None) -> None:
         """Keep bytes of the objective's own form; :attr:`load_bytes` returns them."""
-        if len(payload) > MOST_CHECKPOINT_BYTES:
-            raise ObjectiveError(
-                f"the checkpoint has {len(payload) / 2**20:.1f} MiB, expected at most "
-                f"{MOST_CHECKPOINT_BYTES // 2**20} MiB; keep only what is needed to go on"
-            )
+        _check_size(payload)
         with self._storing:
             self._kept = None
             self.save_bytes(payload, step)
         self.put_off_checkpoint()
 
-    def keep(self, state: Mapping[str, Any], step: int | None = None) -> None:
-        """Have the state at hand, in memory; it is stored at the moment the attempt is asked to stop.
+    def keep(self, state: Callable[[], Mapping[str, Any]], step: int | None = None) -> None:
+        """Have what ``state()`` returns at hand, in memory; it is stored at the moment the attempt is asked to stop.
 
-        For every step: a stop in the middle of a long one then loses that step alone, whoever does not wait for its end.
+        For the beginning of every step: a stop in the middle of a long one then loses that step alone, whoever does not wait
+        for its end. ``state`` is called at once or, where steps are so short that it would cost more than
+        :data:`KEEPING_SHARE` of the time, not at all: a short step's end is waited for.
         """
-        kept = encode_state(state), step
+        if self._keep_again_at is not None and time.monotonic() < self._keep_again_at:
+            return
+        began = time.thread_time()
+        payload = encode_state(state())
+        _check_size(payload)
         with self._storing:
-            self._kept = kept
+            self._kept = payload, step
+        # The first one is dearer than those to come: it also pays for what a process does once.
+        cost = 0.0 if self._keep_again_at is None else time.thread_time() - began
+        self._keep_again_at = time.monotonic() + cost / KEEPING_SHARE
         if self.stop_requested():
             self.store_kept()
 
@@ -97,7 +106,7 @@ class AttemptContext:
         """Store what was kept at hand last, unless something newer was saved; safe to call from any thread."""
         with self._storing:
             kept, self._kept = self._kept, None
-            if kept is not None and len(kept[0]) <= MOST_CHECKPOINT_BYTES:
+            if kept is not None:
                 self.save_bytes(*kept)
 
     def put_off_checkpoint(self) -> None:
@@ -119,3 +128,11 @@ class Objective(Protocol):
 
     def run(self, trial: optuna.Trial, context: AttemptContext) -> object:
         """The value, or a sequence of values. May raise ``optuna.TrialPruned``, :class:`Stopped`, anything."""
+
+
+def _check_size(payload: bytes) -> None:
+    if len(payload) > MOST_CHECKPOINT_BYTES:
+        raise ObjectiveError(
+            f"the checkpoint has {len(payload) / 2**20:.1f} MiB, expected at most "
+            f"{MOST_CHECKPOINT_BYTES // 2**20} MiB; keep only what is needed to go on"
+        )

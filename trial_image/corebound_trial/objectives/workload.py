@@ -56,7 +56,7 @@ class WorkloadObjective:
             if context.should_stop():
                 context.save(evolution.state_dict(), evolution.generation)
                 raise Stopped
-            context.keep(evolution.state_dict(), evolution.generation)
+            context.keep(evolution.state_dict, evolution.generation)
             evolution.step()
             context.progress(evolution.generation, evolution.order.generations)
             if evolution.generation % every == 0 and len(self._metrics) == 1:
