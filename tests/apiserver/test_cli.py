@@ -194,6 +194,14 @@ def test_a_missing_right_a_missing_cluster_and_a_missing_namespace_are_said(
     assert "no cluster is configured" in err
     _, err = user("watch", "--context", "nowhere", status=75)
     assert "nowhere" in err
+    garbage = user.folder / "garbage"
+    for text in ("a: [b", "[1, 2]", "contexts: 3\ncurrent-context: x", "\x00"):
+        garbage.write_text(text)
+        _, err = User(garbage, user.namespace, user.folder)("watch", status=75)
+        assert "no cluster is configured" in err
+    stranger = plane.kubeconfig_of("no-such-token", name="stranger-at-the-command-line")
+    _, err = User(stranger, user.namespace, user.folder)("watch", status=1)
+    assert "does not accept your login" in err
     admin = User(plane.kubeconfig, "no-such-namespace", user.folder)
     _, err = admin("submit", "-f", admin.file("poles"), status=2)
     assert 'namespaces "no-such-namespace" not found' in err

@@ -150,6 +150,14 @@ class Campaigns:
         except ClusterRefusedError as error:
             if error.status == 403:
                 raise refused(error, verb=verb, what="searchcampaigns", namespace=self.namespace) from error
+            if error.status == 401:
+                raise ClusterRefusedError(
+                    f"{self.cluster.server} does not accept your login: {error.said}; log in again, or name another context "
+                    "with --context",
+                    status=error.status,
+                    reason=error.reason,
+                    said=error.said,
+                ) from error
             if error.status == 404 and error.reason != "NotFound":
                 self._not_installed()
             if error.status == 404 and not self.cluster.serves(CAMPAIGNS):

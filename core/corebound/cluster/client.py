@@ -44,6 +44,8 @@ PATIENCE: Final = 3
 LONGEST_WAIT_SECONDS: Final = 5.0
 PAGE: Final = 500
 MERGE_PATCH: Final = "application/merge-patch+json"
+MISSHAPEN: Final = (ValueError, TypeError, KeyError, AttributeError)
+"""What the ``kubernetes`` package raises for a kubeconfig that is YAML but no kubeconfig."""
 OWN_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 APPLY: Final = "application/apply-patch+yaml"
 
@@ -337,7 +339,7 @@ class Cluster:
             )
         except urllib3.exceptions.HTTPError as error:
             raise ClusterUnreachableError(
-                f"{self._server} does not answer: {type(error).__name__}; is the cluster there, and the kubeconfig right?"
+                f"{self._server} does not answer: {_why(error)}; is the cluster there, and the kubeconfig right?"
             ) from error
 
     def _authorization(self) -> str:
@@ -347,6 +349,7 @@ class Cluster:
 
 def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cluster:
     """The cluster of this pod's service account, else of the kubeconfig (``KUBECONFIG``, ``--context``)."""
+    import yaml
     from kubernetes import client, config
 
     configuration = client.Configuration()
@@ -356,9 +359,10 @@ def connect(*, context: str | None = None, kubeconfig: Path | None = None) -> Cl
         else:
             file = None if kubeconfig is None else str(kubeconfig)
             config.load_kube_config(config_file=file, context=context, client_configuration=configuration)
-    except (config.ConfigException, OSError) as error:
+    except (config.ConfigException, OSError, yaml.YAMLError, *MISSHAPEN) as error:
+        said = " ".join(str(error).split())
         raise ClusterUnreachableError(
-            f"no cluster is configured: {error}; set KUBECONFIG, or name a context of it with --context"
+            f"no cluster is configured: {said}; set KUBECONFIG, or name a context of it with --context"
         ) from error
     return Cluster(configuration)
 
@@ -372,7 +376,7 @@ def current_namespace(*, context: str | None = None) -> str:
             return OWN_NAMESPACE.read_text(encoding="utf-8").strip()
     try:
         contexts, active = config.list_kube_config_contexts()
-    except (config.ConfigException, OSError):
+    except (config.ConfigException, OSError, *MISSHAPEN):
         return "default"
     chosen = active if context is None else next((each for each in contexts if each["name"] == context), active)
     return str(chosen["context"].get("namespace") or "default")
@@ -380,6 +384,12 @@ def current_namespace(*, context: str | None = None) -> str:
 
 def _unobserved(method: str, status: int, seconds: float) -> None:
     del method, status, seconds
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """The kind of error is enough, except where certificates are refused."""
+    kind = type(error).__name__
+    return f"{kind}: {' '.join(str(error).split())[:300]}" if isinstance(error, urllib3.exceptions.SSLError) else kind
 
 
 def _dry(dry_run: bool) -> dict[str, str]:
