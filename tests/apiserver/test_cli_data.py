@@ -274,5 +274,18 @@ def test_the_last_campaign_of_a_namespace_goes_with_its_data_though_it_is_runnin
     assert "no campaign 'last' in namespace" in err
 
 
+def test_a_deletion_whose_data_cannot_be_reached_waits_and_goes_on(tenant: User, campaigns: Campaigns) -> None:
+    for name in ("poles", "given-up"):
+        campaigns.apply(name, trials=1)
+        campaigns.phase(name, "Succeeded")
+        _, err = tenant("delete", name, "--data", "--image", "trail:test", status=1)
+        assert "does not start: ErrImagePull" in err
+        assert f"{name} waits to be deleted until its data is: repeat the command" in err
+        assert tenant("watch", name, "--once")[0].startswith(f"{name}: being deleted, ")
+    assert "and its data: 1 trial\n" in tenant("delete", "poles", "--data")[0]
+    assert "its results stay in the ledger" in tenant("delete", "given-up")[0]
+    assert json.loads(campaigns.plane.kubectl("get", "sc", "-n", tenant.namespace, "-o", "json"))["items"] == []
+
+
 def test_both_sides_name_the_same_secret() -> None:
     assert one_shot.SECRET == names.DATABASE_SECRET

@@ -73,7 +73,11 @@ def delete(
     if not place.on_cluster:
         with opened_ledger(way.storage, application="corebound-delete") as ledger:
             trials = _delete_data(ledger, name, uid, of_namespace)
-        _answer(name, reply, lines=[f"deleted the data of {name}: {trials} trials"], data=True, trials=trials)
+        from corebound.planning.wording import count_text
+
+        _answer(
+            name, reply, lines=[f"deleted the data of {name}: {count_text(trials, 'trial')}"], data=True, trials=trials
+        )
         return
     campaigns = campaigns_at(place)
     if data:
@@ -91,6 +95,7 @@ def delete(
 
 def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
     from corebound.cli.reach import ask_in_pod, check_pod, reached_ledger
+    from corebound.planning.wording import count_text
 
     found = campaigns.find(name)
     uid = None if found is None else found["metadata"]["uid"]
@@ -119,10 +124,8 @@ def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
                 trials = json.loads(ask_in_pod(campaigns, name, way, words, reply))["trials"]
     if found is not None:
         _wait_until_gone(campaigns, found)
-    what = f"{name} in namespace {campaigns.namespace}" if found is not None else f"the data of {name}"
-    lines = [
-        f"deleted {what}, and its data: {trials} trials" if found is not None else f"deleted {what}: {trials} trials"
-    ]
+    what = f"{name} in namespace {campaigns.namespace}, and its data" if found is not None else f"the data of {name}"
+    lines = [f"deleted {what}: {count_text(trials, 'trial')}"]
     _answer(name, reply, lines=lines, data=True, namespace=campaigns.namespace, trials=trials)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -59,3 +60,14 @@ def test_a_missing_package_is_said_with_its_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "kubernetes", None)
     with pytest.raises(MissingRequirementError, match=r"pip install 'corebound\[cluster\]'"):
         campaigns_at(Place(on_cluster=True))
+
+
+def test_a_commands_help_loads_nothing_that_only_its_work_needs() -> None:
+    heavy = "('kubernetes', 'urllib3', 'optuna', 'sqlalchemy', 'psycopg', 'pydantic', 'numpy', 'torch')"
+    program = (
+        "import importlib, sys; from corebound.cli.main import COMMANDS\n"
+        "for name in COMMANDS: importlib.import_module(f'corebound.cli.{name}')\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
