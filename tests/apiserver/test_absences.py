@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from corebound.cluster.resources import CAMPAIGNS
@@ -67,8 +70,6 @@ def test_an_operator_that_starts_without_its_database_waits_for_it(
 @pytest.fixture
 def role_only(campaigns: Campaigns, plane: ControlPlane, database: str, tmp_path: Path) -> Iterator[Campaigns]:
     """The same operator with a Role in one namespace, and no right outside it."""
-    from dataclasses import replace
-
     campaigns.operator.stop()
     for kind in ("clusterrolebinding", "clusterrole"):
         plane.kubectl("delete", kind, OPERATOR)
@@ -91,8 +92,6 @@ def role_only(campaigns: Campaigns, plane: ControlPlane, database: str, tmp_path
 
 def test_a_role_in_one_namespace_is_enough(role_only: Campaigns, plane: ControlPlane) -> None:
     plane.kubectl("create", "namespace", f"{role_only.namespace}-out")
-    from dataclasses import replace
-
     outside = replace(role_only, namespace=f"{role_only.namespace}-out")
     outside.apply("unseen", trials=1)
     role_only.apply("seen", trials=4)
@@ -102,6 +101,25 @@ def test_a_role_in_one_namespace_is_enough(role_only: Campaigns, plane: ControlP
     assert "default pool" in status["plan"]["pool"]
     assert outside.status("unseen") == {}
     plane.kubectl("delete", "namespace", outside.namespace, "--wait=false")
+
+
+def test_one_schema_for_all_where_no_roles_may_be_made(
+    campaigns: Campaigns, plane: ControlPlane, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    host = str(server.socket_folder)
+    with psycopg.connect(host=host, user="corebound", dbname="postgres", autocommit=True) as connection:
+        connection.execute("CREATE ROLE plain LOGIN")
+        connection.execute("CREATE DATABASE shared OWNER plain")
+    settings = {"isolation": "shared", "heartbeatSeconds": 0.5, "pollSeconds": 0.5, "trialDefaults": {"image": IMAGE}}
+    database = f"postgresql+psycopg://plain@/shared?host={quote(host, safe='')}"
+    campaigns.operator.stop()
+    try:
+        with running_operator(plane, database=database, folder=tmp_path, settings=settings) as operator:
+            together = replace(campaigns, operator=operator)
+            together.apply("shared", trials=3)
+            assert together.phase("shared", "Succeeded", "Failed")["trials"]["succeeded"] == 3
+    finally:
+        campaigns.operator.start()
 
 
 def test_an_operator_without_its_crd_says_what_to_apply(plane: ControlPlane, tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ class Databases:
     def every(self) -> Iterator[tuple[str | None, Ledger]]:
         """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn."""
         if self._isolation == "shared":
-            addresses: list[tuple[str | None, str]] = [(None, self._admin_url)]
+            url = operator_url(self._admin_url, prepare_shared(self._admin_url))
+            addresses: list[tuple[str | None, str]] = [(None, url)]
         else:
             addresses = [(each.namespace, operator_url(self._admin_url, each)) for each in tenants(self._admin_url)]
         for namespace, url in addresses:
@@ -121,10 +122,11 @@ class Databases:
 
     def _prepare(self, namespace: str, uid: str) -> str:
         if self._isolation == "shared":
-            prepare_shared(self._admin_url)
-            return self._admin_url
-        self._tenants[namespace] = prepare_tenant(self._admin_url, namespace=namespace, namespace_uid=uid)
-        return operator_url(self._admin_url, self._tenants[namespace])
+            tenant = prepare_shared(self._admin_url)
+        else:
+            tenant = prepare_tenant(self._admin_url, namespace=namespace, namespace_uid=uid)
+        self._tenants[namespace] = tenant
+        return operator_url(self._admin_url, tenant)
 
     def _uid(self, namespace: str) -> str:
         found = self._cluster.get(NAMESPACES, namespace)
@@ -150,10 +152,10 @@ class Databases:
 
     def _new_login(self, namespace: str) -> str:
         """The address with a password that nobody had before."""
-        if self._isolation == "shared":
-            return self._admin_url
-        password = secrets.token_urlsafe(32)
         tenant = self._tenants[namespace]
+        if tenant.role is None:
+            return operator_url(self._admin_url, tenant)
+        password = secrets.token_urlsafe(32)
         set_password(self._admin_url, tenant, password)
         return worker_url(self._admin_url, tenant, password)
 
