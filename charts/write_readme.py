@@ -56,7 +56,13 @@ def with_table(page: str, found: Sequence[Value]) -> str:
     before, rest = page.split(BEGIN)
     after = rest.split(END)[1]
     rows = [f"| `{value.path}` | `{value.default}` | {value.meaning} |" for value in found]
-    return before + BEGIN + "\n".join(["", "| value | default | meaning |", "| --- | --- | --- |", *rows, ""]) + END + after
+    return (
+        before
+        + BEGIN
+        + "\n".join(["", "| value | default | meaning |", "| --- | --- | --- |", *rows, ""])
+        + END
+        + after
+    )
 
 
 def values(text: str) -> list[Value]:
