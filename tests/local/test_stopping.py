@@ -167,3 +167,132 @@ def test_a_suspended_campaign_is_left_alone(corebound: Corebound, tmp_path: Path
     assert done.stdout == "suspended: Suspended - spec.suspend is true: nothing was started; set it to false to run\n"
     assert not (tmp_path / "home").exists()
     assert json.loads(corebound("run", "-f", str(path), "--json").stdout)["phase"] == "Suspended"
+
+
+# Both hang in their third step for as long as a file is there; nothing but what is kept at hand is ever stored.
+KEEPING = """
+import time
+from pathlib import Path
+import numpy
+
+SLOW = Path(__file__).parent / "slow"
+
+def wait(step):
+    if SLOW.exists():
+        time.sleep(600 if step == 2 else 1)
+
+def objective(trial, context):
+    state = context.load() or {"step": 0, "value": 0.0}
+    print("begins at step", state["step"], flush=True)
+    while state["step"] < 4:
+        context.keep(lambda: dict(state), state["step"])
+        if context.should_stop():
+            raise AssertionError("this step was never to end")
+        wait(state["step"])
+        state = {"step": state["step"] + 1, "value": state["value"] + 1}
+        context.progress(state["step"], 4)
+    return state["value"]
+
+class Walker:
+    inputs, outputs = 1, 1
+    def __init__(self):
+        self.calls = 0
+    def evaluate(self, networks):
+        wait(self.calls)
+        self.calls += 1
+        return numpy.arange(networks.lanes) / (2 * networks.lanes)
+"""
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        {"entrypoint": "keeping.py:objective"},
+        {"workload": {"task": "keeping.py:Walker", "population": 8, "generations": 4, "seeds": 1}},
+    ],
+    ids=["objective", "workload"],
+)
+def test_a_second_ctrl_c_in_a_long_step_loses_that_step_alone(
+    corebound: Corebound, command: list[str], environment: dict[str, str], ledger: Ledger, tmp_path: Path,
+    trial: dict[str, Any],
+) -> None:  # fmt: skip
+    (tmp_path / "keeping.py").write_text(KEEPING)
+    (tmp_path / "slow").touch()
+    name = f"keeping-{next(iter(trial))}"
+    path = written(
+        tmp_path, name, trials=1, trial=trial, objectives=[{"metric": "fitness", "direction": "maximize"}],
+        checkpoint={"every": "1h"},
+    )  # fmt: skip
+
+    def shown_step() -> int | None:
+        found = ledger.campaigns.find(name)
+        running = [] if found is None else ledger.slots.running(found.campaign_id)
+        return running[0].step if running else None
+
+    with started(*command, "run", "-f", str(path), environment=environment) as process:
+        wait_until(lambda: shown_step() == 2, "the third step")
+        assert steps(ledger, path) == {}, "nothing is stored unless it is asked for"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        while "once more ends it at once" not in process.stderr.readline():
+            assert process.poll() is None
+        # As a user who reads this line and then presses the keys again.
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=60)
+        assert process.returncode == 130, said
+    assert not workers(path)
+    assert steps(ledger, path) == {0: 2}
+    assert "checkpoints of slot 0 (step 2)" in printed
+    (tmp_path / "slow").unlink()
+    done = corebound("run", "-f", str(path), "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = ledger.slots.rows(ledger.campaigns.get(name).campaign_id)
+    assert (row.state, row.lost_attempts) == ("succeeded", 0)
+    if "entrypoint" in trial:
+        assert row.values == (4.0,)
+        assert corebound("logs", name, "0").stdout == "begins at step 2\n"
+
+
+REACHES = """
+import time
+def objective(trial):
+    if trial.number:
+        print("deaf", flush=True)
+        time.sleep(600)
+    time.sleep(1)
+    return 1.0
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_during_the_final_stop_of_a_campaign_that_reached_its_target(
+    corebound: Corebound, command: list[str], environment: dict[str, str], ledger: Ledger, tmp_path: Path, times: int
+) -> None:
+    """It is over for good: what is asked for meanwhile can only shorten the stop."""
+    (tmp_path / "reaches.py").write_text(REACHES)
+    name = f"target-and-{times}"
+    path = written(
+        tmp_path, name, trials=3, parallelism=2, trial={"entrypoint": "reaches.py:objective"},
+        objectives=[{"metric": "loss", "direction": "minimize", "target": 2}],
+    )  # fmt: skip
+
+    def is_stopping() -> bool:
+        found = ledger.campaigns.find(name)
+        return found is not None and found.stop_requested is not None
+
+    with started(*command, "run", "-f", str(path), "--cores", "2", "--json", environment=environment) as process:
+        wait_until(is_stopping, "the final stop")
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(1)
+        printed, said = process.communicate(timeout=60)
+    assert process.returncode in (0, 130), said
+    assert "Traceback" not in said
+    outcome = json.loads(printed)
+    assert (outcome["phase"], outcome["reason"]) == ("Succeeded", "TargetReached")
+    states = [row.state for row in ledger.slots.rows(ledger.campaigns.get(name).campaign_id)]
+    assert sorted(states) == ["skipped", "skipped", "succeeded"]
+    assert not workers(path)
+    again = corebound("run", "-f", str(path), "--cores", "2", "--json")
+    assert (again.returncode, json.loads(again.stdout)["reason"]) == (0, "TargetReached")
