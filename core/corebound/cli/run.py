@@ -69,7 +69,8 @@ def run(
 
     The campaign is a file, or an Optuna objective given as ENTRYPOINT (file.py:name or package.module:name), or one trial of
     a preset (-c); its name is then made of that. Ctrl-C stops it safely: trials write a checkpoint, and the same command goes
-    on later. A second Ctrl-C ends everything at once. Each -c that is not to go on with an earlier one has its own number.
+    on later. A second Ctrl-C ends everything at once. Campaigns that run at once share the machine core by core.
+    Each -c that is not to go on with an earlier one has its own number.
     """
     from corebound.api.errors import UsageError
     from corebound.api.loading import load_campaign

@@ -51,13 +51,25 @@ OWN: Final = text("""
     FROM corebound_leases l JOIN corebound_slots s USING (campaign_id, slot, attempt)
     WHERE l.campaign_id = :campaign AND l.worker_id = :worker AND s.state = 'running'
 """)
-# The usual claim, of a slot that nobody has begun, in one statement. Any other candidate is only named: it needs a look.
-TAKE_NEW: Final = text(f"""
-    WITH candidate AS ({_CLAIMABLE}{_FIRST} FOR UPDATE OF s SKIP LOCKED), taken AS (
+# The usual claim, of the first open slot when nobody has begun it and no lease before it has run out, in one statement. Any
+# other candidate is only named: it needs a look. Leases are looked at alone: each claim would else pass by all that runs.
+TAKE_NEW: Final = text("""
+    WITH campaign AS (
+        SELECT lease_seconds, clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => lease_seconds) AS settled
+        FROM corebound_campaigns
+        WHERE campaign_id = :campaign AND stop_requested IS NULL AND phase IN ('Pending', 'Calibrating', 'Running')
+    ), expired AS (
+        SELECT min(l.slot) AS slot FROM campaign c JOIN corebound_leases l ON l.campaign_id = :campaign
+        WHERE l.expires_at = '-infinity' OR (c.settled AND l.expires_at < clock_timestamp())
+    ), candidate AS (
+        SELECT s.slot, s.trial_id, c.lease_seconds
+        FROM campaign c JOIN corebound_slots s ON s.campaign_id = :campaign AND s.state = 'open'
+        ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+    ), taken AS (
         UPDATE corebound_slots s SET state = 'running', attempt = s.attempt + 1, starts = s.starts + 1, error = NULL,
                started_at = coalesce(s.started_at, clock_timestamp())
-        FROM candidate c
-        WHERE s.campaign_id = :campaign AND s.slot = c.slot AND c.state = 'open' AND c.trial_id IS NULL
+        FROM candidate c, expired e
+        WHERE s.campaign_id = :campaign AND s.slot = c.slot AND c.trial_id IS NULL AND (e.slot IS NULL OR e.slot > c.slot)
         RETURNING s.slot, s.attempt, s.starts, s.lost_attempts, c.lease_seconds
     ), lease AS (
         INSERT INTO corebound_leases (campaign_id, slot, attempt, worker_id, expires_at)

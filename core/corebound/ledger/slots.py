@@ -59,19 +59,16 @@ class Slots:
                     found = connection.execute(
                         slot_sql.TAKE_NEW, {"campaign": campaign_id, "worker": worker_id}
                     ).one_or_none()
-                    # A slot that was taken between reading and locking leaves no row, though others may be open.
+                    # No open slot that is not being claimed just now; one whose lease has run out may be left.
                     if (
                         found is None
                         and connection.execute(slot_sql.ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None
                     ):
                         return None
-                if found is None:
-                    continue
-                slot, attempt, starts, lost, _ = found
-                if attempt is not None:
+                if found is not None and found.attempt is not None:
                     return SlotClaim(
-                        campaign_id=campaign_id, slot=slot, attempt=attempt, starts=starts, trial_id=None,
-                        lost_attempts=lost, has_checkpoint=False,
+                        campaign_id=campaign_id, slot=found.slot, attempt=found.attempt, starts=found.starts,
+                        trial_id=None, lost_attempts=found.lost_attempts, has_checkpoint=False,
                     )  # fmt: skip
                 begun = self._claim_begun(campaign_id, worker_id)
                 if isinstance(begun, SlotClaim):

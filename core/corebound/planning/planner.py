@@ -255,7 +255,9 @@ def _pool_reason(pool: Pool) -> str:
     extent = f"; {pool.nodes} such nodes" if pool.nodes > 1 else ""
     memory = f"; memory {bytes_text(pool.memory_bytes)}" if pool.memory_bytes is not None else ""
     pods = f"; at most {pool.pods} pods" if pool.pods is not None else ""
-    return f"{pool.source}{extent}{memory}{pods}"
+    # Known by number are only the cores of this machine.
+    shared = "; campaigns that run at once share it core by core" if pool.core_ids else ""
+    return f"{pool.source}{extent}{memory}{pods}{shared}"
 
 
 def _cost_reason(figures: Figures, workers: int, seconds: float | None, cost: Decimal | None) -> str:

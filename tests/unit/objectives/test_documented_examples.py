@@ -17,6 +17,7 @@ from corebound_trial.objectives.entrypoint import load_function
 from corebound_trial.objectives.loading import load_objective
 from corebound_trial.objectives.protocol import Stopped
 from corebound_trial.objectives.result import values_of
+from corebound_trial.objectives.state_codec import decode_state, encode_state
 from corebound_trial.runner.artifacts import Artifacts
 from corebound_trial.runner.callbacks import load_callbacks
 from corebound_trial.runner.sampling import make_sampler
@@ -79,6 +80,17 @@ def test_a_stopped_objective_goes_on_to_the_same_result(shown: Path) -> None:
     assert [step for step, _ in ledger.progress] == list(range(1, 51))
 
 
+def test_a_stop_in_a_long_step_loses_that_step_alone(shown: Path) -> None:
+    trial, ledger = a_trial(rate=0.5), Ledger()
+    spec = {"entrypoint": "long_steps.py:objective"}
+    run(shown, spec, trial, ledger=ledger, stop=lambda: True)
+    assert decode_state(ledger.saved[0]) == {"step": 0, "value": 0.0}, (
+        "the beginning of the step that was to be stopped"
+    )
+    ledger.saved.append(encode_state({"step": 7, "value": 1.0}))
+    assert run(shown, spec, trial, ledger=ledger) == pytest.approx(1.0 + 13 * 0.5)
+
+
 @pytest.fixture
 def specs(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     """Every ``trial`` that the page shows as YAML: a program, files to keep, callbacks."""
@@ -131,7 +143,15 @@ def test_a_sampler(shown: Path) -> None:
 
 def test_every_file_shown_is_run_here(shown: Path) -> None:
     files = {path.name for path in shown.iterdir()}
-    assert files == {"train.py", "shared.py", "resumable.py", "program.py", "result.sh", "samplers.py"} | {
+    assert files == {
+        "train.py",
+        "shared.py",
+        "resumable.py",
+        "long_steps.py",
+        "program.py",
+        "result.sh",
+        "samplers.py",
+    } | {
         "model.py",
         "watching.py",
     }

@@ -16,6 +16,7 @@ from corebound.api.plan import Experience, Plan, Pool
 from corebound.api.spec import SearchCampaign
 from corebound.planning.figures import is_model_based
 from corebound.planning.planner import make_plan
+from corebound.planning.pools import machine_pool
 from corebound.planning.scaling import Measurement
 
 MakeCampaign = Callable[..., SearchCampaign]
@@ -56,6 +57,12 @@ def test_every_choice_has_exactly_one_reason(make_campaign: MakeCampaign) -> Non
         "time",
         "cost",
     ]
+
+
+def test_that_campaigns_share_this_machine_is_said_of_this_machine_alone(make_campaign: MakeCampaign) -> None:
+    here = machine_pool(core_ids=(0, 1), cores=2.0, memory_bytes=None)
+    assert "campaigns that run at once share it core by core" in reason(make_plan(make_campaign(), here), "pool")
+    assert "at once" not in reason(make_plan(make_campaign(), pool(2)), "pool")
 
 
 def test_memory_and_pods_limit_workers(make_campaign: MakeCampaign) -> None:
