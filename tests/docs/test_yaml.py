@@ -128,6 +128,20 @@ def test_values_for_aks_are_values_of_the_chart() -> None:
     assert yaml.safe_load(text).keys() <= VALUES
 
 
+def test_the_pools_of_the_page_are_those_that_the_values_ask_for() -> None:
+    """Otherwise every trial would wait for a node that never comes."""
+    page = (ROOT / "docs" / "aks.md").read_text(encoding="utf-8")
+    values = yaml.safe_load((CHART / "values-aks.yaml").read_text(encoding="utf-8"))
+    asked, accepted = values["trialDefaults"]["nodeSelector"], values["trialDefaults"]["tolerations"]
+    pools = [command for command in page.replace("\\\n", " ").splitlines() if command.startswith("az aks nodepool add")]
+    labels = [dict(pair.split("=") for pair in re.findall(r"--labels (\S+)", command)) for command in pools]
+    spot = next(load for _, _, load in YAML if "corebound.dev/pool: spot" in load)
+    assert labels == [asked, yaml.safe_load(spot)["pool"]["nodeSelector"]]
+    taints = {taint for command in pools for taint in re.findall(r"--node-taints (\S+)", command)}
+    taints |= set(re.findall(r"adds the taint `(\S+)`", page))
+    assert taints == {f"{each['key']}={each['value']}:{each['effect']}" for each in accepted}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
