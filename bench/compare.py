@@ -20,6 +20,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,9 @@ from contenders import BASELINE, CONTENDERS, Contender
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+STARTED: Final = time.monotonic()
+KILL_TRIAL_SECONDS: Final = 0.5
+"""Of one thread: long enough to be hit in the middle."""
 TITLES: Final = {each.name: each.title for each in CONTENDERS}
 
 
@@ -51,9 +55,12 @@ def main() -> None:
             f"{bench.units} networks a trial, about {options.seconds:g} s of one thread; {bench.cores} cores",
             flush=True,
         )
-        rounds = [one_round(bench, present, options, index) for index in range(options.rounds)]
         kills = killed_ones(bench, present, options) if options.kill else {}
-        scaling = scaled(bench, present, options) if options.scaling else {}
+        rounds: list[Round] = []
+        while len(rounds) < options.rounds and (not rounds or not is_late(options)):
+            rounds.append(one_round(bench, not_stopped(present, rounds), options, len(rounds)))
+        quick = not_stopped(present, rounds)
+        scaling = scaled(bench, quick, options) if options.scaling and not is_late(options) else {}
         if not same_results(bench.logs):
             raise SystemExit("the contenders did not compute the same numbers: this is no comparison")
     failed = {
@@ -73,6 +80,9 @@ def parsed_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of one thread's CPU time a trial")
     parser.add_argument("--only", default="", help=f"of {', '.join(TITLES)}; the baseline runs always")
     parser.add_argument("--patience", type=float, default=6.0, help="stop a contender after so many times the baseline")
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="begin no further round and no scaling after so long"
+    )
     parser.add_argument("--no-kill", dest="kill", action="store_false")
     parser.add_argument("--no-scaling", dest="scaling", action="store_false")
     parser.add_argument("--write", type=Path, help="a page with markers, to put the tables into")
@@ -80,6 +90,16 @@ def parsed_options() -> argparse.Namespace:
     if unknown := {name for name in options.only.split(",") if name} - TITLES.keys():
         parser.error(f"found --only {', '.join(sorted(unknown))}; expected some of {', '.join(TITLES)}")
     return options
+
+
+def is_late(options: argparse.Namespace) -> bool:
+    return time.monotonic() - STARTED > 60 * options.minutes
+
+
+def not_stopped(contenders: list[Contender], rounds: list[Round]) -> list[Contender]:
+    """Who was too slow once is not asked again."""
+    stopped = {name for each in rounds for name, figure in each.items() if figure.stopped}
+    return [each for each in contenders if each.name not in stopped]
 
 
 def is_missing(contender: Contender) -> bool:
@@ -112,7 +132,7 @@ def one_round(bench: Bench, contenders: list[Contender], options: argparse.Names
             continue
         figures[contender.name] = figure = run.figure()
         if contender.name == BASELINE:
-            limit = options.patience * run.seconds
+            limit = options.patience * figure.seconds + 3 * figure.start_and_end
         print(
             f"{name}: {figure.seconds:.1f} s, {figure.cpu_seconds:.2f} CPU s and {figure.switches:,.0f} switches a trial, "
             f"{figure.start_and_end:.1f} s start and end, {figure.made} made, {figure.results} results, "
@@ -138,9 +158,12 @@ def killed(bench: Bench, contender: Contender, options: argparse.Namespace) -> K
                 os.kill(pid, signal.SIGKILL)
                 shot.append(pid)
 
-    name, limit = f"{contender.name.replace('_', '-')}-killed", 60 + 2 * options.patience * options.seconds * asked
+    name = f"{contender.name.replace('_', '-')}-killed"
+    units = max(1, min(bench.units, int(bench.units / options.seconds * KILL_TRIAL_SECONDS)))
     try:
-        run = run_contender(bench, contender, name, trials=asked, workers=bench.cores, limit=limit, watch=shoot)
+        run = run_contender(
+            bench, contender, name, trials=asked, workers=bench.cores, units=units, limit=180, watch=shoot
+        )
     except RanNothingError as error:
         print(error, flush=True)
         return None

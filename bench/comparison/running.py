@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from contenders import Contender
 
-SILENT_SECONDS: Final = 20.0
+SILENT_SECONDS: Final = 12.0
 """With next to no CPU use for so long after its first trial, a contender hangs."""
 IDLE_CORES: Final = 0.1
 SOURCES: Final = Path(__file__).parents[1]
@@ -74,7 +74,7 @@ class Bench:
         """Ours without any thread variable, so that each library decides for itself, or is told one thread."""
         kept = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
         told = ONE_THREAD if contender.one_thread else {}
-        return {**kept, **told, "COMPARE_UNITS": str(self.units), "PYTHONPATH": str(SOURCES)}
+        return {**kept, **told, "PYTHONPATH": str(SOURCES)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,16 +129,21 @@ def run_contender(
     *,
     trials: int,
     workers: int,
+    units: int | None = None,
     limit: float | None = None,
     watch: Callable[[list[Line]], None] = lambda _: None,
 ) -> Run:
-    """Run it to its end, or until ``limit`` seconds have passed or it hangs; ``watch`` sees the log as it grows."""
+    """Run it to its end, or until ``limit`` seconds have passed or it hangs; ``watch`` sees the log as it grows.
+
+    ``units`` is another amount of work than the comparison's; its results are then not compared.
+    """
     request = Request(trials=trials, workers=workers, folder=bench.folder / name)
     request.folder.mkdir()
     log, output = request.folder / "trials.jsonl", request.folder / "output"
     log.touch()
     with control_group() as group, output.open("wb") as out:
-        environment = {**bench.environment(contender), "COMPARE_LOG": str(log), "COMPARE_GROUP": str(group or "")}
+        told = {"COMPARE_UNITS": str(units or bench.units), "COMPARE_LOG": str(log), "COMPARE_GROUP": str(group or "")}
+        environment = {**bench.environment(contender), **told}
         waited, machine, began = waited_cpu_seconds(), machine_cpu_seconds(), time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "contenders", contender.name, request.write()],
@@ -153,7 +158,8 @@ def run_contender(
         cpu = waited_cpu_seconds() - waited if cpu is None else cpu
         load = (machine_cpu_seconds() - machine - cpu) / (time.monotonic() - began)
     lines = parsed(log.read_text(encoding="utf-8"))
-    bench.logs.append(lines)
+    if units is None:
+        bench.logs.append(lines)
     if not lines:
         said = output.read_text(encoding="utf-8", errors="replace")[-4000:]
         raise RanNothingError(f"{contender.name} ran no trial; it said:\n{said}")
