@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import importlib.util
 import os
@@ -20,22 +21,21 @@ import signal
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import optuna
 
 from comparison.process_tree import adopt_orphans
-from comparison.running import Bench, RanNothingError, held, run_contender
-from comparison.table import Killed, Round, main_table, placed, scaling_table
+from comparison.record import Record
+from comparison.running import Bench, RanNothingError, Run, held, run_contender
+from comparison.table import Killed, Round, killed_text, main_table, placed, scaling_table
 from comparison.trial_log import Line, same_results, victim
 from contenders import BASELINE, CONTENDERS, Contender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-STARTED: Final = time.monotonic()
 KILL_TRIAL_SECONDS: Final = 0.5
 """Of one thread: long enough to be hit in the middle."""
 TITLES: Final = {each.name: each.title for each in CONTENDERS}
@@ -49,24 +49,20 @@ def main() -> None:
     chosen = [each for each in CONTENDERS if each.name in wanted]
     absent = {each.name: f"{each.needs} is not installed" for each in chosen if is_missing(each)}
     present = [each for each in chosen if each.name not in absent]
-    with tempfile.TemporaryDirectory(prefix="cb-compare-") as folder, unwinding_when_asked_to_end():
-        bench = Bench.prepared(Path(folder), seconds=options.seconds)
-        print(
-            f"{bench.units} networks a trial, about {options.seconds:g} s of one thread; {bench.cores} cores",
-            flush=True,
-        )
-        kills = killed_ones(bench, present, options) if options.kill else {}
-        rounds: list[Round] = []
-        while len(rounds) < options.rounds and (not rounds or not is_late(options)):
-            rounds.append(one_round(bench, not_stopped(present, rounds), options, len(rounds)))
-        quick = not_stopped(present, rounds)
-        scaling = scaled(bench, quick, options) if options.scaling and not is_late(options) else {}
+    with tempfile.TemporaryDirectory(prefix="cb-compare-") as folder, ended_by_signal() as ending:
+        bench, record = begun(Path(folder), options)
+        with contextlib.suppress(KeyboardInterrupt):
+            kill_all(bench, present, options, record)
+            for index in range(options.rounds):
+                run_round(bench, not_stopped(present, record.rounds[:index]), options, record, index)
+            scale_all(bench, not_stopped(present, record.rounds), options, record)
         if not same_results(bench.logs):
             raise SystemExit("the contenders did not compute the same numbers: this is no comparison")
-    failed = {
-        each.name: "it ran no trial, see the output" for each in present if all(each.name not in one for one in rounds)
-    }
-    block = written(options, rounds, kills, absent | failed, scaling)
+    rounds = [each for each in record.rounds if BASELINE in each]
+    if not rounds:
+        raise SystemExit("ended before anything could be compared" if ending else "the baseline did not run")
+    failed = {each.name: "not reached" for each in present if all(each.name not in one for one in rounds)}
+    block = written(options, rounds, record.kills, absent | failed, record.scaling)
     print(f"\n{block}")
     if options.write:
         options.write.write_text(placed(options.write.read_text(encoding="utf-8"), block), encoding="utf-8")
@@ -80,9 +76,7 @@ def parsed_options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="of one thread's CPU time a trial")
     parser.add_argument("--only", default="", help=f"of {', '.join(TITLES)}; the baseline runs always")
     parser.add_argument("--patience", type=float, default=6.0, help="stop a contender after so many times the baseline")
-    parser.add_argument(
-        "--minutes", type=float, default=1e9, help="begin no further round and no scaling after so long"
-    )
+    parser.add_argument("--record", type=Path, help="keep what was measured here, and go on from there")
     parser.add_argument("--no-kill", dest="kill", action="store_false")
     parser.add_argument("--no-scaling", dest="scaling", action="store_false")
     parser.add_argument("--write", type=Path, help="a page with markers, to put the tables into")
@@ -92,8 +86,14 @@ def parsed_options() -> argparse.Namespace:
     return options
 
 
-def is_late(options: argparse.Namespace) -> bool:
-    return time.monotonic() - STARTED > 60 * options.minutes
+def begun(folder: Path, options: argparse.Namespace) -> tuple[Bench, Record]:
+    """Trials of the size that an earlier part of the same comparison had, or sized anew."""
+    bench = Bench.prepared(folder, seconds=options.seconds)
+    path = options.record or folder / "record.jsonl"
+    record = Record(path, trials=options.trials, seconds=options.seconds, units=bench.units)
+    bench = dataclasses.replace(bench, units=record.units)
+    print(f"{bench.units} networks a trial, about {options.seconds:g} s of one thread; {bench.cores} cores", flush=True)
+    return bench, record
 
 
 def not_stopped(contenders: list[Contender], rounds: list[Round]) -> list[Contender]:
@@ -107,48 +107,65 @@ def is_missing(contender: Contender) -> bool:
 
 
 @contextlib.contextmanager
-def unwinding_when_asked_to_end() -> Iterator[None]:
-    """SIGTERM ends this as Ctrl-C does: whatever runs is ended, files go."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def ended_by_signal() -> Iterator[list[int]]:
+    """SIGTERM and Ctrl-C end what runs; tables are made of what is there. Yields the signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        yield came
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def one_round(bench: Bench, contenders: list[Contender], options: argparse.Namespace, index: int) -> Round:
+def run_round(
+    bench: Bench, contenders: list[Contender], options: argparse.Namespace, record: Record, index: int
+) -> None:
     """All contenders once; the baseline sets the limit for the others, which begin at another one in each round."""
-    figures: Round = {}
-    limit = None
+    known = record.of_round(index)
     shift = 1 + index * (len(contenders) - 1) // max(options.rounds, 1)
     for contender in [contenders[0], *contenders[shift:], *contenders[1:shift]]:
-        name = f"{contender.name.replace('_', '-')}-{index + 1}"
-        try:
-            run = run_contender(bench, contender, name, trials=options.trials, workers=bench.cores, limit=limit)
-        except RanNothingError as error:
-            if contender.name == BASELINE:
-                raise
-            print(error, flush=True)
+        if contender.name in known:
             continue
-        figures[contender.name] = figure = run.figure()
-        if contender.name == BASELINE:
-            limit = options.patience * figure.seconds + 3 * figure.start_and_end
+        name = f"{contender.name.replace('_', '-')}-{index + 1}"
+        first = known.get(BASELINE)
+        limit = None if first is None else options.patience * first.seconds + 2 * first.start_and_end
+        run = attempted(bench, contender, name, trials=options.trials, workers=bench.cores, limit=limit)
+        if run is None:
+            continue
+        figure = run.figure()
+        record.add_figure(index, contender.name, figure)
         print(
             f"{name}: {figure.seconds:.1f} s, {figure.cpu_seconds:.2f} CPU s and {figure.switches:,.0f} switches a trial, "
             f"{figure.start_and_end:.1f} s start and end, {figure.made} made, {figure.results} results, "
             f"{figure.load:.2f} cores in use by others{', stopped' if figure.stopped else ''}",
             flush=True,
         )
-    return figures
 
 
-def killed_ones(bench: Bench, contenders: list[Contender], options: argparse.Namespace) -> dict[str, Killed]:
-    found = {each.name: killed(bench, each, options) for each in contenders}
-    return {name: each for name, each in found.items() if each is not None}
+def attempted(bench: Bench, contender: Contender, name: str, **told: Any) -> Run | None:
+    """None, and what it said, when it ran no trial."""
+    try:
+        return run_contender(bench, contender, name, **told)
+    except RanNothingError as error:
+        print(error, flush=True)
+        return None
+
+
+def kill_all(bench: Bench, contenders: list[Contender], options: argparse.Namespace, record: Record) -> None:
+    """A few short trials each, and SIGKILL for the process of one of them."""
+    for contender in contenders if options.kill else []:
+        if contender.name not in record.kills and (found := killed(bench, contender, options)) is not None:
+            record.add_killed(contender.name, found)
+            print(f"{contender.name} killed: {killed_text(found)}", flush=True)
 
 
 def killed(bench: Bench, contender: Contender, options: argparse.Namespace) -> Killed | None:
-    """A few trials, and SIGKILL for the process of one of them; None when none was running at the right time."""
+    """None when no trial was running at the right time."""
     asked = 3 * bench.cores
     shot: list[int] = []
 
@@ -160,36 +177,27 @@ def killed(bench: Bench, contender: Contender, options: argparse.Namespace) -> K
 
     name = f"{contender.name.replace('_', '-')}-killed"
     units = max(1, min(bench.units, int(bench.units / options.seconds * KILL_TRIAL_SECONDS)))
-    try:
-        run = run_contender(
-            bench, contender, name, trials=asked, workers=bench.cores, units=units, limit=180, watch=shoot
-        )
-    except RanNothingError as error:
-        print(error, flush=True)
+    run = attempted(bench, contender, name, trials=asked, workers=bench.cores, units=units, limit=180, watch=shoot)
+    if run is None or not shot:
         return None
     results, running = held(run)
-    print(f"{name}: {results} of {asked} results, {running} left RUNNING{', hung' if run.stopped else ''}", flush=True)
-    return Killed(asked=asked, results=results, running=running, hung=run.stopped) if shot else None
+    return Killed(asked=asked, results=results, running=running, hung=run.stopped)
 
 
-def scaled(bench: Bench, contenders: list[Contender], options: argparse.Namespace) -> dict[str, dict[int, float]]:
-    """Seconds of the same few trials with 1, 2, 4 ... cores workers; the slow ones are left out where they were stopped."""
+def scale_all(bench: Bench, contenders: list[Contender], options: argparse.Namespace, record: Record) -> None:
+    """Seconds of the same few trials with 1, 2, 4 ... cores workers."""
     counts = sorted({2**power for power in range(bench.cores.bit_length()) if 2**power < bench.cores} | {bench.cores})
-    found: dict[str, dict[int, float]] = {}
     trials = 2 * bench.cores
     limit = 60 + 2 * options.patience * options.seconds * trials
-    for contender in (each for each in contenders if each.workers):
+    for contender in (each for each in contenders if each.workers and options.scaling):
         for workers in counts:
             name = f"{contender.name.replace('_', '-')}-by-{workers}"
-            try:
-                run = run_contender(bench, contender, name, trials=trials, workers=workers, limit=limit)
-            except RanNothingError as error:
-                print(error, flush=True)
+            if workers in record.scaling.get(contender.name, {}):
                 continue
-            if not run.stopped:
-                found.setdefault(contender.name, {})[workers] = run.figure().seconds
-            print(f"{name}: {'stopped' if run.stopped else f'{run.figure().seconds:.1f} s'}", flush=True)
-    return found
+            run = attempted(bench, contender, name, trials=trials, workers=workers, limit=limit)
+            if run is not None and not run.stopped:
+                record.add_scaling(contender.name, workers, seconds := run.figure().seconds)
+                print(f"{name}: {seconds:.1f} s", flush=True)
 
 
 def written(
@@ -217,7 +225,8 @@ def written(
 
 def command() -> str:
     """As a reader repeats it."""
-    options = [word for word in sys.argv[1:] if word != "--write" and not word.endswith(".md")]
+    hidden = {"--write", "--record"}
+    options = [word for last, word in zip(["", *sys.argv[1:]], sys.argv[1:], strict=False) if not hidden & {last, word}]
     return f'make bench-compare OPTIONS="{" ".join(options)}"' if options else "make bench-compare"
 
 
