@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import text
+
 from corebound.ledger.campaigns import Campaigns
 from corebound.ledger.checkpoints import Checkpoints
-from corebound.ledger.connection import database_url, make_engine, public_address
+from corebound.ledger.connection import database_url, make_engine, public_address, storage_errors
 from corebound.ledger.history import History
 from corebound.ledger.schema import check_schema
 from corebound.ledger.slots import Slots
@@ -51,6 +53,17 @@ class Ledger:
     def public_url(self) -> str:
         """The same address without what is secret in it."""
         return public_address(database_url(self._url))
+
+    def connections(self) -> int:
+        """How many connections the server has for logins that are no superuser."""
+        with storage_errors(self._engine), self._engine.connect() as connection:
+            found: int = connection.execute(
+                text("""
+                    SELECT sum(CASE name WHEN 'max_connections' THEN setting::int ELSE -setting::int END) FROM pg_settings
+                    WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')
+                """)
+            ).scalar_one()
+        return found
 
     def export(self, campaign: CampaignRecord, path: Path) -> Export:
         """Write the campaign's study to a new SQLite file of Optuna's form."""

@@ -41,6 +41,8 @@ Manifest = dict[str, Any]
 
 CONNECTIONS: Final = 4
 """For each namespace; the operator's workers share them."""
+KEPT_CONNECTIONS: Final = 20
+"""For the operator itself and for people's tools."""
 
 
 class Databases:
@@ -54,6 +56,7 @@ class Databases:
         """The UID of the namespace of each campaign (by UID): a campaign never moves."""
         self._ledgers: dict[str, tuple[str, Ledger]] = {}
         self._tenants: dict[str, Tenant] = {}
+        self._connections: dict[str, int] = {}
         self._working: dict[str, str] = {}
         """The version of each namespace's Secret that was seen to work."""
 
@@ -71,7 +74,12 @@ class Databases:
                 self._prepare(namespace, uid), application="corebound-operator", connections=CONNECTIONS
             )
             self._ledgers[namespace] = (uid, ledger)
+            self._connections[namespace] = ledger.connections() - KEPT_CONNECTIONS
             return ledger
+
+    def connections(self, namespace: str) -> int:
+        """How many connections the server has for the namespace's workers, as of when its ledger was opened."""
+        return self._connections[namespace]
 
     def hand_out(self, namespace: str, *, campaign: str, uid: str) -> None:
         """The Secret of the namespace is there, works, and goes when its last campaign goes."""

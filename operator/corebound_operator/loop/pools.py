@@ -1,40 +1,30 @@
 """The pool of a campaign: what its ``spec.pool`` says, else the nodes that match, else the operator's default.
 
-Nodes of one size are one pool; of several sizes the one that has most cores together is taken, and said. What could go
-wrong: no right to list nodes (the default is used), no node yet (an autoscaler at 0: then ``spec.pool`` is needed, and the
-refusal says so).
+What could go wrong: no right to list nodes (the default is used), no node yet (an autoscaler at 0: then ``spec.pool`` is
+needed, and the refusal says so).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import ClusterRefusedError, PlanError
 from corebound.api.plan import Pool
-from corebound.api.quantities import parse_cpu, parse_memory
-from corebound.cluster.resources import NODES
+from corebound.cluster.resources import NODES, PODS
 from corebound.planning.pools import campaign_currency, campaign_pool
-from corebound.planning.wording import count_text, number_text
+from corebound.planning.wording import number_text
+from corebound_operator.decide.nodes import pool_of_rooms, rooms
 
 if TYPE_CHECKING:
     from corebound.api.spec import CampaignSpec
     from corebound.cluster.client import Cluster
     from corebound_operator.build.settings import Settings
-
-Manifest = dict[str, Any]
+    from corebound_operator.decide.nodes import NodeRoom
 
 KEPT_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True)
-class _Size:
-    cores: float
-    memory_bytes: int
-    pods: int
+RUNNING: Final = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
 
 class Pools:
@@ -43,7 +33,7 @@ class Pools:
     def __init__(self, cluster: Cluster, settings: Settings) -> None:
         self._cluster, self._settings = cluster, settings
         self._lock = threading.Lock()
-        self._listed: dict[str, tuple[float, list[Manifest] | None]] = {}
+        self._listed: dict[str, tuple[float, list[NodeRoom] | None]] = {}
 
     def of(self, spec: CampaignSpec) -> Pool:
         """The pool. Raises :class:`PlanError` where none can be found."""
@@ -52,9 +42,9 @@ class Pools:
             return described
         own = spec.pool.node_selector if spec.pool else {}
         selector = {**self._settings.trial_defaults.node_selector, **own, **spec.trial.template.node_selector}
-        nodes = self._nodes(",".join(f"{name}={value}" for name, value in sorted(selector.items())))
-        if nodes:
-            return _pool_of_nodes(nodes, spec)
+        found = self._rooms(",".join(f"{name}={value}" for name, value in sorted(selector.items())))
+        if found:
+            return pool_of_rooms(found, spec)
         default = self._settings.default_pool
         if default is not None:
             return Pool(
@@ -72,14 +62,15 @@ class Pools:
             "set spec.pool (cpu, memory, maxNodes), as is needed where an autoscaler starts at no node"
         )
 
-    def _nodes(self, selector: str) -> list[Manifest] | None:
-        """Nodes that take pods; None where they may not be listed."""
+    def _rooms(self, selector: str) -> list[NodeRoom] | None:
+        """What matching nodes have left; None where they may not be listed."""
         with self._lock:
             known = self._listed.get(selector)
         if known is not None and time.monotonic() - known[0] < KEPT_SECONDS:
             return known[1]
         try:
-            found = [node for node in self._cluster.list(NODES, labels=selector) if _takes_pods(node)]
+            nodes = self._cluster.list(NODES, labels=selector)
+            found = rooms(nodes, self._cluster.list(PODS, fields=RUNNING)) if nodes else []
         except ClusterRefusedError as error:
             if error.status != 403:
                 raise
@@ -87,29 +78,3 @@ class Pools:
         with self._lock:
             self._listed[selector] = (time.monotonic(), found)
         return found
-
-
-def _takes_pods(node: Manifest) -> bool:
-    return not node.get("spec", {}).get("unschedulable")
-
-
-def _pool_of_nodes(nodes: list[Manifest], spec: CampaignSpec) -> Pool:
-    by_size: dict[_Size, int] = defaultdict(int)
-    for node in nodes:
-        gives = node.get("status", {}).get("allocatable", {})
-        cpu, memory, pods = gives.get("cpu", "1m"), gives.get("memory", "1Mi"), gives.get("pods", "1")
-        by_size[_Size(parse_cpu(cpu), parse_memory(memory), int(pods))] += 1
-    size, count = max(by_size.items(), key=lambda each: each[0].cores * each[1])
-    most = spec.pool.max_nodes if spec.pool is not None and "max_nodes" in spec.pool.model_fields_set else count
-    others = sum(by_size.values()) - count
-    beside = f" (beside {count_text(others, 'node')} of other sizes, not used)" if others else ""
-    return Pool(
-        name=f"{count_text(count, 'node')} of the cluster",
-        cores=size.cores,
-        nodes=min(count, most),
-        memory_bytes=size.memory_bytes,
-        pods=size.pods,
-        price_per_hour=spec.pool.price_per_hour if spec.pool is not None else None,
-        currency=campaign_currency(spec),
-        source=f"{count_text(count, 'matching node')}, {number_text(size.cores)} allocatable cores each{beside}",
-    )

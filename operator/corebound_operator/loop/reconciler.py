@@ -153,7 +153,8 @@ class Reconciler:
             # For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave
             # by themselves and must not be taken away before.
             known = replace(summary.experience, closed=0)
-            return ledger, summary, make_plan(campaign, self._pools.of(campaign.spec), experience=known)
+            pool, connections = self._pools.of(campaign.spec), self._databases.connections(namespace)
+            return ledger, summary, make_plan(campaign, pool, experience=known, connections=connections)
         except PlanError as error:
             return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
 
