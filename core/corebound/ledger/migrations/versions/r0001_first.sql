@@ -44,6 +44,8 @@ CREATE TABLE corebound_slots (
     PRIMARY KEY (campaign_id, slot)
 );
 CREATE INDEX corebound_slots_claimable ON corebound_slots (campaign_id, slot) WHERE state IN ('open', 'running');
+-- Of its own: the one above also leads past every slot that runs, and a claim takes the first open one.
+CREATE INDEX corebound_slots_open ON corebound_slots (campaign_id, slot) WHERE state = 'open';
 CREATE UNIQUE INDEX corebound_slots_trial ON corebound_slots (trial_id) WHERE trial_id IS NOT NULL;
 
 CREATE TABLE corebound_workers (
