@@ -34,13 +34,15 @@ from corebound_trial.runner.worker import Worker, WorkerOptions
 from .postgres_proxy import Cut, PostgresProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from corebound.api.records import CampaignRecord
     from corebound.api.spec import SearchCampaign
 
 STEPS = 3
+NEVER = 10_000
+"""More statements than any part of a life has."""
 GRACE = 60.0
 CAMPAIGN: dict[str, Any] = {
     "apiVersion": "corebound.dev/v1alpha1",
@@ -154,13 +156,21 @@ class ChildThread:
 class ThreadedWorker(Worker):
     """The worker as it is, but that its child is a thread of this process, whose threads are no contract's."""
 
-    def __init__(self, ledger: Ledger, campaign: CampaignRecord, url: str, objective: Everything, folder: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, campaign: CampaignRecord, url: str, objective: Everything, folder: Path,
+        on_attempt: Callable[[], None],
+    ) -> None:  # fmt: skip
         options = WorkerOptions(
             name="worker-0", threads=1, core_ids=None, folder=folder, output_folder=None, enforce_memory=False,
             own_quota=False, grace=GRACE,
         )  # fmt: skip
         super().__init__(ledger, campaign, options)
         self._url, self._objective, self._folder = url, objective, folder
+        self._on_attempt = on_attempt
+
+    def _run_attempt(self, claim: SlotClaim) -> None:
+        self._on_attempt()
+        super()._run_attempt(claim)
 
     def _check_contract(self, pools: object = ()) -> None:
         pass
@@ -215,6 +225,15 @@ def direct(database: tuple[EmbeddedPostgres, str]) -> Iterator[Ledger]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def optunas(direct: Ledger) -> Iterator[optuna.storages.RDBStorage]:
+    """One for all looks: making it costs more than a look."""
+    storage = optuna.storages.RDBStorage(direct.optuna_url)
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
+
+
 @pytest.fixture
 def proxy(database: tuple[EmbeddedPostgres, str]) -> Iterator[PostgresProxy]:
     server, name = database
@@ -237,7 +256,23 @@ def created(ledger: Ledger, name: str) -> tuple[SearchCampaign, CampaignRecord]:
     return campaign, record
 
 
-def lived(url: str, name: str, folder: Path) -> int:
+class Cuts:
+    """The same statement cut in each part of a life: before the first attempt, and from one attempt to the next."""
+
+    def __init__(self, proxy: PostgresProxy, statement: int, how: Cut) -> None:
+        self._proxy, self._statement, self._how = proxy, statement, how
+        self.made = 0
+        self.longest = 0
+        """Statements of the longest part."""
+        proxy.cut(statement, how)
+
+    def next_part(self) -> None:
+        self.made += self._proxy.was_cut
+        self.longest = max(self.longest, self._proxy.statements)
+        self._proxy.cut(self._statement, self._how)
+
+
+def lived(url: str, name: str, folder: Path, cuts: Cuts) -> int:
     """Workers live, one after the other, until nothing is left; how many there were.
 
     A worker that cannot even open the ledger ends with status 75 and is replaced; nothing else may go wrong.
@@ -246,25 +281,21 @@ def lived(url: str, name: str, folder: Path) -> int:
     for lives in range(1, 6):
         try:
             with open_ledger(url, application="cut") as ledger:
-                worker = ThreadedWorker(ledger, ledger.campaigns.get(name), url, objective, folder)
+                worker = ThreadedWorker(ledger, ledger.campaigns.get(name), url, objective, folder, cuts.next_part)
                 code = worker.run()
         except StorageUnreachableError:
             continue
         if code == ExitCode.NOTHING_LEFT:
+            cuts.next_part()
             return lives
         assert code == ExitCode.STOPPED, worker.message
     raise AssertionError("workers came and went, and slots were left")
 
 
-def outcome(ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
+def outcome(ledger: Ledger, study: optuna.storages.RDBStorage, record: CampaignRecord) -> dict[str, Any]:
     """What is left of the campaign, without times and what ids happen to be."""
     rows = ledger.slots.rows(record.campaign_id)
-    storage = optuna.storages.RDBStorage(ledger.optuna_url)
-    try:
-        trials = storage.get_all_trials(record.study_id)
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+    trials = study.get_all_trials(record.study_id)
     with psycopg.connect(ledger.optuna_url.replace("+psycopg", "")) as connection:
         left = {
             table: connection.execute(
@@ -295,10 +326,14 @@ def outcome(ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("how", list(Cut))
-def test_a_cut_at_any_statement_changes_nothing(how: Cut, direct: Ledger, proxy: PostgresProxy, tmp_path: Path) -> None:
+def test_a_cut_at_any_statement_changes_nothing(
+    how: Cut, direct: Ledger, optunas: optuna.storages.RDBStorage, proxy: PostgresProxy, tmp_path: Path
+) -> None:
+    """Every life has a cut in each of its parts: a life for each single statement would take four times as long."""
     _, record = created(direct, f"undisturbed-{how.name.lower()}")
-    lived(proxy.url, record.name, tmp_path)
-    expected = outcome(direct, record)
+    undisturbed = Cuts(proxy, NEVER, how)
+    lived(proxy.url, record.name, tmp_path, undisturbed)
+    expected = outcome(direct, optunas, record)
     assert [state for _, state, *_ in expected["slots"]] == [
         SlotState.SUCCEEDED,
         SlotState.SUCCEEDED,
@@ -306,15 +341,16 @@ def test_a_cut_at_any_statement_changes_nothing(how: Cut, direct: Ledger, proxy:
         SlotState.FAILED,
     ]
     assert all(len(trial[4]) == STEPS for trial in expected["trials"] if trial[1] == "COMPLETE")
-    statements = proxy.statements
-    assert statements > 60
-    # A race with the server's work may end either way, and both ends are tried at every statement by the other two.
-    for statement in range(0, 10_000, 3 if how is Cut.MEANWHILE else 1):
+    assert undisturbed.made == 0
+    made = 0
+    for statement in range(NEVER):
         _, record = created(direct, f"{how.name.lower()}-{statement}")
-        proxy.cut(statement, how)
-        lived(proxy.url, record.name, tmp_path)
-        if not proxy.was_cut:
+        cuts = Cuts(proxy, statement, how)
+        lived(proxy.url, record.name, tmp_path, cuts)
+        if not cuts.made:
             break
-        found = outcome(direct, record)
-        assert found == expected, f"statement {statement}"
-    assert statement >= statements - 5, "a life has about as many statements as the undisturbed one"
+        made += cuts.made
+        found = outcome(direct, optunas, record)
+        assert found == expected, f"statement {statement} of each part"
+    assert statement >= undisturbed.longest - 5, "a part has about as many statements as in the undisturbed life"
+    assert made > 150, "about as many as a life has statements"
