@@ -3,17 +3,19 @@ PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: help environment demo lint crds test bench-local bench-neuroevolution system-packages cluster cluster-programs
+.PHONY: help environment demo lint crds test system-packages cluster cluster-programs \
+	bench-local bench-compare bench-neuroevolution bench-operator
 .NOTPARALLEL:
 
 help:
-	@echo "make demo         run a real search on this machine (about 2 minutes after the first download)"
-	@echo "make crds         write crds/searchcampaigns.yaml anew, after a change of the models"
-	@echo "make test         lint, types, import rules and every test; status 3 when some could not run here"
-	@echo "make cluster      a Kubernetes control plane on this machine, until Ctrl-C"
-	@echo "make bench-local  what Corebound costs, beside bare processes and Optuna's own (about 20 minutes)"
-	@echo "make bench-compare  Corebound beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
-	@echo "make bench-neuroevolution  networks evaluated and bred, beside neat-python (about 3 minutes)"
+	@echo "make demo                 run a real search on this machine (about 2 minutes after the first download)"
+	@echo "make test                 lint, types, import rules and every test; status 3 when some could not run here"
+	@echo "make crds                 write crds/searchcampaigns.yaml anew, after a change of the models"
+	@echo "make cluster              a Kubernetes control plane on this machine, until Ctrl-C"
+	@echo "make bench-local          what Corebound costs, beside bare processes and Optuna's own (20 minutes)"
+	@echo "make bench-compare        beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
+	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python (3 minutes)"
+	@echo "make bench-operator       the operator with many campaigns on a real API server (15 minutes)"
 
 environment:
 	@.ci/environment test
@@ -46,6 +48,9 @@ cluster: environment cluster-programs
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
 test: system-packages cluster-programs lint
 	$(BIN)/python -m pytest
+
+bench-operator: environment cluster-programs
+	PYTHONPATH=. $(BIN)/python bench/reconcile.py
 
 bench-local: environment
 	$(BIN)/python bench/local.py
