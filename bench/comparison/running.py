@@ -86,6 +86,8 @@ class Run:
     lines: list[Line]
     seconds: float
     """From start to end of its first process."""
+    ended: float
+    """The monotonic clock at that end."""
     cpu_seconds: float
     """Of its whole tree in that time."""
     load: float
@@ -97,14 +99,15 @@ class Run:
         """Numbers a trial asked for; of a contender that was stopped they are lower bounds."""
         trials, found = self.request.trials, window(self.lines)
         if found is None or self.stopped:
-            seconds, cpu = self.seconds, self.cpu_seconds
+            first = self.lines[0]
+            seconds, cpu = self.ended - first.seconds, self.cpu_seconds - (first.cpu or 0.0)
         else:
             seconds, cpu = found.ended - found.began, found.cpu_seconds
         return Figure(
             seconds=seconds,
             cpu_seconds=cpu / trials,
             switches=(found.switches if found else 0) / trials,
-            start_and_end=max(self.seconds - seconds, 0.0),
+            start_and_end=self.seconds - seconds,
             made=sum(line.event == "began" for line in self.lines),
             results=held(self)[0],
             stopped=self.stopped,
@@ -151,7 +154,7 @@ def run_contender(
         )  # fmt: skip
         try:
             in_time = attended(process, group, log, limit=limit, watch=watch)
-            seconds = time.monotonic() - began
+            ended = time.monotonic()
         finally:
             end(process, group)
         cpu = group_cpu_seconds(group)
@@ -164,7 +167,7 @@ def run_contender(
         said = output.read_text(encoding="utf-8", errors="replace")[-4000:]
         raise RanNothingError(f"{contender.name} ran no trial; it said:\n{said}")
     return Run(
-        contender=contender, request=request, lines=lines, seconds=seconds, cpu_seconds=cpu,
+        contender=contender, request=request, lines=lines, seconds=ended - began, ended=ended, cpu_seconds=cpu,
         load=max(load, 0.0), stopped=not in_time,
     )  # fmt: skip
 
