@@ -133,7 +133,7 @@ def run_round(
             continue
         name = f"{contender.name.replace('_', '-')}-{index + 1}"
         first = known.get(BASELINE)
-        limit = None if first is None else options.patience * first.seconds + 2 * first.start_and_end
+        limit = None if first is None else options.patience * first.seconds
         run = attempted(bench, contender, name, trials=options.trials, workers=bench.cores, limit=limit)
         if run is None:
             continue

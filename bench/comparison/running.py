@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SILENT_SECONDS: Final = 12.0
 """With next to no CPU use for so long after its first trial, a contender hangs."""
 IDLE_CORES: Final = 0.1
+START_SECONDS: Final = 300.0
+"""For all that comes before the first trial; daemons take their time on a busy machine."""
 SOURCES: Final = Path(__file__).parents[1]
 ONE_THREAD: Final = thread_environment(1)
 THREAD_VARIABLES: Final = {*ONE_THREAD, *BINDING_VARIABLES, "OMP_WAIT_POLICY"}
@@ -180,8 +182,8 @@ def attended(
     limit: float | None,
     watch: Callable[[list[Line]], None],
 ) -> bool:
-    """Whether it came to its own end before the limit, and without hanging."""
-    began = busy_at = time.monotonic()
+    """Whether it came to its own end, without hanging and before the limit, which counts from the first trial on."""
+    began = busy_at = first_trial = time.monotonic()
     used = group_cpu_seconds(group) or 0.0
     while process.poll() is None:
         watch(parsed(log.read_text(encoding="utf-8")))
@@ -192,6 +194,10 @@ def attended(
             busy_at, used = now, usage or 0.0
         if usage is not None and now - busy_at > SILENT_SECONDS:
             return False
-        if limit is not None and now - began > limit:
+        if not log.stat().st_size:
+            first_trial = now
+            if now - began > START_SECONDS:
+                return False
+        if limit is not None and now - first_trial > limit:
             return False
     return True
