@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -159,6 +160,7 @@ def run_contender(
             ended = time.monotonic()
         finally:
             end(process, group)
+            shutil.rmtree(f"/tmp/cb-ray-{process.pid}", ignore_errors=True)  # of a Ray that could not remove it itself
         cpu = group_cpu_seconds(group)
         cpu = waited_cpu_seconds() - waited if cpu is None else cpu
         load = (machine_cpu_seconds() - machine - cpu) / (time.monotonic() - began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ def ray_session(workers: int) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is sent anywhere
     import ray
 
-    folder = tempfile.mkdtemp(prefix="cb-ray-", dir="/tmp")  # the paths of its sockets must be short
+    folder = Path(f"/tmp/cb-ray-{os.getpid()}")  # the paths of its sockets must be short; the comparison knows it, too
+    folder.mkdir(mode=0o700)
     try:
-        ray.init(num_cpus=workers, _temp_dir=folder, include_dashboard=False, log_to_driver=False)
+        ray.init(num_cpus=workers, _temp_dir=str(folder), include_dashboard=False, log_to_driver=False)
         yield
     finally:
         ray.shutdown()
