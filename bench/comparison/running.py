@@ -21,7 +21,7 @@ import optuna
 from comparison.process_tree import control_group, end, machine_cpu_seconds, waited_cpu_seconds
 from comparison.table import Figure
 from comparison.trial_log import Line, parsed, window
-from contenders.request import Request
+from contenders.request import Request, ray_folder
 from contenders.usage import group_cpu_seconds
 from corebound.api.contract import BINDING_VARIABLES, thread_environment
 from corebound.ledger.schema import prepare_database
@@ -160,7 +160,7 @@ def run_contender(
             ended = time.monotonic()
         finally:
             end(process, group)
-            shutil.rmtree(f"/tmp/cb-ray-{process.pid}", ignore_errors=True)  # of a Ray that could not remove it itself
+            shutil.rmtree(ray_folder(process.pid), ignore_errors=True)
         cpu = group_cpu_seconds(group)
         cpu = waited_cpu_seconds() - waited if cpu is None else cpu
         load = (machine_cpu_seconds() - machine - cpu) / (time.monotonic() - began)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from contenders.request import ray_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ def ray_session(workers: int) -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is sent anywhere
     import ray
 
-    folder = Path(f"/tmp/cb-ray-{os.getpid()}")  # the paths of its sockets must be short; the comparison knows it, too
+    folder = ray_folder(os.getpid())  # the comparison removes it where a killed Ray could not
     folder.mkdir(mode=0o700)
     try:
         ray.init(num_cpus=workers, _temp_dir=str(folder), include_dashboard=False, log_to_driver=False)

@@ -49,3 +49,8 @@ def run_processes(module: str, arguments: list[list[str]]) -> list[int]:
     command = [sys.executable, "-m", f"contenders.{module}"]
     running = [subprocess.Popen([*command, *each]) for each in arguments]
     return [process.wait() for process in running]
+
+
+def ray_folder(pid: int) -> Path:
+    """Where the Ray of this contender's process keeps its files: paths of its sockets must be short."""
+    return Path(f"/tmp/cb-ray-{pid}")  # noqa: S108 - made exclusively, with mode 700
