@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 KILL_TRIAL_SECONDS: Final = 0.5
 """Of one thread: long enough to be hit in the middle."""
+END_SECONDS: Final = 20.0
+"""For daemons to leave, on top of the patience."""
 TITLES: Final = {each.name: each.title for each in CONTENDERS}
 
 
@@ -133,7 +135,7 @@ def run_round(
             continue
         name = f"{contender.name.replace('_', '-')}-{index + 1}"
         first = known.get(BASELINE)
-        limit = None if first is None else options.patience * first.seconds
+        limit = None if first is None else options.patience * first.seconds + END_SECONDS
         run = attempted(bench, contender, name, trials=options.trials, workers=bench.cores, limit=limit)
         if run is None:
             continue
