@@ -149,13 +149,14 @@ def test_enqueued_points_come_first_here_and_by_optunas_own_call(
 
 
 def test_failures_end_a_campaign_by_its_policy(corebound: Corebound, ledger: Ledger, folder: Path) -> None:
-    path = written(folder, "all-unhappy", trials=20, trial=calling("unhappy"))
+    # Many of them: the supervisor looks once a second, and hundreds may have failed by then.
+    path = written(folder, "all-unhappy", trials=2000, trial=calling("unhappy"))
     outcome = ran(corebound, path, status=1)
     assert (outcome["phase"], outcome["reason"]) == ("Failed", "FirstTrialsFailed")
     assert outcome["message"].startswith("the first 5 closed trials all failed; last error: ")
     assert "is unhappy" in outcome["message"]
     found = states(ledger, "all-unhappy")
-    assert (found[:5], found[-1], len(found)) == (["failed"] * 5, "skipped", 20)
+    assert (found[:5], found[-1], len(found)) == (["failed"] * 5, "skipped", 2000)
 
     policy = {"maxFailedTrials": 2}
     path = written(folder, "too-unhappy", trials=20, trial=calling("unhappy", except_for=[0]), failurePolicy=policy)

@@ -67,8 +67,10 @@ def until(folder: Path, name: str) -> dict[str, list[str]]:
 
 def line_with(process: subprocess.Popen[str], text: str) -> str:
     assert process.stderr is not None
+    read = []
     while text not in (line := process.stderr.readline()):
-        assert line, f"it ended without a word of: {text}"
+        assert line, f"it ended without a word of: {text}\n{''.join(read)}"
+        read.append(line)
     return line
 
 
