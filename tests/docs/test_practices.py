@@ -10,7 +10,7 @@ from .pages import ROOT
 
 PAGE = (ROOT / "docs" / "practices.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if re.match(r"\| \d", line)]
-PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+|pyproject\.toml)`")
+PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+|pyproject\.toml|SECURITY\.md)`")
 TEST = re.compile(r"`(test_\w+)`")
 MUSTS = {*range(1, 30), 45, 51}
 

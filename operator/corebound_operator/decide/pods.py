@@ -33,6 +33,9 @@ NOT_STARTING: Final = frozenset(
 )
 REFUSED: Final = (("exceeded quota", "QuotaExceeded"), ("violates PodSecurity", "PodRejected"))
 RECENT: Final = timedelta(minutes=5)
+AS_ROOT: Final = (("runAsNonRoot", "will run as root"), ("runAsNonRoot", "non-numeric user"))
+"""The kubelet's words for an image whose user is root, or may be."""
+REMEDY: Final = "; set trial.template.securityContext.runAsUser to the number of a user that the image can run as"
 
 
 def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: datetime) -> PodTrouble | None:
@@ -69,7 +72,9 @@ def _starting(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
         waiting = _container(pod).get("state", {}).get("waiting") or {}
         reason = waiting.get("reason", "")
         if reason in NOT_STARTING:
-            yield PodTrouble(reason=reason, message=_said(pod, waiting.get("message") or reason))
+            message = waiting.get("message") or reason
+            is_root = any(all(each in message for each in words) for words in AS_ROOT)
+            yield PodTrouble(reason=reason, message=_said(pod, message + (REMEDY if is_root else "")))
 
 
 def _creating(events: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:

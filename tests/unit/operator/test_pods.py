@@ -75,6 +75,15 @@ def test_a_container_that_is_created_is_no_trouble() -> None:
     assert pod_trouble([pod(state={"waiting": {"reason": "ContainerCreating"}})], [], now=NOW) is None
 
 
+def test_an_image_that_must_run_as_root_is_told_with_the_remedy() -> None:
+    said = "container has runAsNonRoot and image will run as root"
+    waiting = {"reason": "CreateContainerConfigError", "message": said}
+    trouble = pod_trouble([pod(state={"waiting": waiting})], [], now=NOW)
+    assert trouble is not None
+    assert said in trouble.message
+    assert "trial.template.securityContext.runAsUser" in trouble.message
+
+
 def test_old_events_do_not_count() -> None:
     assert pod_trouble([], [failed_create("exceeded quota", ago=600)], now=NOW) is None
 
