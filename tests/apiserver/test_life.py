@@ -180,7 +180,8 @@ def test_a_target_ends_it_early_as_succeeded(campaigns: Campaigns, tmp_path: Pat
 
 
 def test_trials_that_all_fail_end_it_with_their_own_words(campaigns: Campaigns) -> None:
-    campaigns.apply("wrong", trials=20, parallelism=1, trial={"entrypoint": "objectives.py:raises"})
+    # Many of them: the operator looks now and then, and hundreds may have failed by then.
+    campaigns.apply("wrong", trials=2000, parallelism=1, trial={"entrypoint": "objectives.py:raises"})
     status = campaigns.phase("wrong", "Failed")
     failed = campaigns.condition("wrong", "Failed")
     assert failed["reason"] == "FirstTrialsFailed"
@@ -301,11 +302,11 @@ def test_a_budget_that_is_used_up_suspends_and_a_larger_one_resumes(campaigns: C
 def test_too_many_failed_trials_end_it(campaigns: Campaigns) -> None:
     policy = {"maxFailedTrials": 1}
     campaigns.apply(
-        "limit", trials=20, parallelism=1, failurePolicy=policy, trial={"entrypoint": "objectives.py:raises"}
+        "limit", trials=2000, parallelism=1, failurePolicy=policy, trial={"entrypoint": "objectives.py:raises"}
     )
     status = campaigns.phase("limit", "Failed")
     assert campaigns.condition("limit", "Failed")["reason"] == "TooManyFailedTrials"
-    assert status["trials"]["failed"] < 20
+    assert status["trials"]["skipped"] > 0
 
 
 def test_workers_that_cannot_start_end_it_with_their_last_words(campaigns: Campaigns) -> None:
