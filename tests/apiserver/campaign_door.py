@@ -46,6 +46,9 @@ def kubectl(plane: ControlPlane, text: str, *, namespace: str) -> Verdict:
     return Verdict(accepted="created (server dry run)" in said, said=said)
 
 
+CONFLICT = 409
+
+
 class Door:
     """The API server itself, over one connection: for many campaigns, and for what kubectl would not send."""
 
@@ -72,9 +75,11 @@ class Door:
     def change(self, campaign: Manifest) -> Verdict:
         """On replacing the stored one by it, without storing it."""
         place = f"/{campaign['metadata']['name']}"
-        _, stored = self.send("GET", place)
-        whole = {**stored, "spec": campaign["spec"]}
-        status, answer = self.send("PUT", f"{place}?dryRun=All&fieldValidation=Strict", whole)
+        status, answer = CONFLICT, {}
+        while status == CONFLICT:  # the operator of the session writes a status meanwhile
+            _, stored = self.send("GET", place)
+            whole = {**stored, "spec": campaign["spec"]}
+            status, answer = self.send("PUT", f"{place}?dryRun=All&fieldValidation=Strict", whole)
         return Verdict(accepted=status == 200, said=answer.get("message", ""))
 
     def patch_status(self, name: str, status: Manifest) -> Verdict:

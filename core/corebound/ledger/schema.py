@@ -6,6 +6,7 @@ this program does not know, or tables that somebody else made (said, nothing tou
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ OLDER_LEDGERS: Final = ("0001",)
 """What is upgraded in place."""
 OPTUNA_REVISION: Final = "v3.2.0.a"
 _LOCK: Final = 0x636F7265
+_MIGRATING: Final = threading.Lock()
+"""Alembic's context and operations are global to the process: of two upgrades one would write into the other's schema."""
 # Each schema of a database has its own ledger. Advisory locks are the whole database's, so their keys name it.
 _TAKE_LOCK: Final = "SELECT pg_advisory_lock(:key, hashtext(coalesce(current_schema(), '')))"
 _LET_GO: Final = "SELECT pg_advisory_unlock(:key, hashtext(coalesce(current_schema(), '')))"
@@ -51,10 +54,11 @@ def prepare_database(url: str, *, share: bool = False) -> None:
                     return
                 _refuse_newer(found)
                 _refuse_foreign(lock, found, share=share)
-                if found[0] is None:
-                    _create_optuna_schema(url)
-                with engine.begin() as connection:
-                    _upgrade(connection)
+                with _MIGRATING:
+                    if found[0] is None:
+                        _create_optuna_schema(url)
+                    with engine.begin() as connection:
+                        _upgrade(connection)
             finally:
                 lock.execute(text(_LET_GO), {"key": _LOCK})
                 lock.commit()
