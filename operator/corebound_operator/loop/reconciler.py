@@ -25,7 +25,7 @@ from corebound.api.errors import (
 )
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.status import CampaignStatus
-from corebound.cluster.resources import CAMPAIGNS, EVENTS, PODS
+from corebound.cluster.resources import CAMPAIGNS, EVENTS, NAMESPACES, PODS
 from corebound.planning.planner import make_plan
 from corebound_operator.build.names import selector
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
@@ -123,6 +123,10 @@ class Reconciler:
             self._observe(key, summary)
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
+        if any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions) and self._is_going(namespace):
+            # Its pods go first, the campaign later. New ones would be refused, and the Job's controller, which tries again
+            # and again, would be late to let the old ones go.
+            return None
         for action in decision.actions:
             self._act(action, world, found, ledger)
         if any(isinstance(action, FinishCampaign) for action in decision.actions):
@@ -192,6 +196,10 @@ class Reconciler:
             broken_contract=self._why_broken(pods, latest) if broken else None,
             failures_in_a_row=failures_since(pods, summary.last_close_at),
         )
+
+    def _is_going(self, namespace: str) -> bool:
+        found = self._cluster.get(NAMESPACES, namespace)
+        return found is None or "deletionTimestamp" in found["metadata"]
 
     def _events(self, job: JobView, *, namespace: str) -> list[Manifest]:
         return self._cluster.list(EVENTS, namespace=namespace, fields=f"regarding.uid={job.uid}")
