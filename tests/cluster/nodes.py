@@ -265,7 +265,9 @@ class ProcessNode:
             self._report(pod, "Failed" if code else "Succeeded", {"terminated": ended})
             pod.reported = True
         if pod.kill_at is not None:
-            if pod.process is None and not pod.reported:
+            # One that was reported already is only waited for: the Job's controller holds it by a finalizer.
+            is_over = pod.manifest.get("status", {}).get("phase") in ("Succeeded", "Failed")
+            if pod.process is None and not pod.reported and not is_over:
                 self._report(pod, "Failed", {"terminated": {"exitCode": 137, "finishedAt": _now(), "reason": "Error"}})
                 pod.reported = True
             self._forget(pod)
