@@ -1,7 +1,7 @@
 # Two images from one file:  --target operator  and  --target trial.
 #
 # Build arguments, with public defaults: PYTHON_IMAGE, TORCH_INDEX (the CPU-only wheels; a GPU build is ten times as large and
-# no faster here), VERSION. Layers are ordered by how often they change: interpreter, pinned packages, our own code. Nothing is
+# no faster here; X+cpu of its index sorts above X, so pip takes it), VERSION. Layers are ordered by how often they change: interpreter, pinned packages, our own code. Nothing is
 # compiled, no package manager's cache is left, nothing runs as root.
 ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
 
@@ -30,15 +30,15 @@ COPY .ci/requirements .ci/requirements
 RUN python3 -m venv /opt/corebound && \
     python3 .ci/requirements torch > torch.txt && \
     /opt/corebound/bin/python -m pip install --no-cache-dir --no-compile --constraint constraints.txt \
-        ${TORCH_INDEX:+--index-url "$TORCH_INDEX" --extra-index-url https://pypi.org/simple} --requirement torch.txt
+        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement torch.txt
 RUN python3 .ci/requirements trial neuro artifacts > requirements.txt && \
     /opt/corebound/bin/python -m pip install --no-cache-dir --no-compile --constraint constraints.txt --requirement requirements.txt
 
 FROM ${PYTHON_IMAGE} AS base
 ENV PATH=/opt/corebound/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/home/corebound
-RUN mkdir -p /home/corebound /work && chown 65532:65532 /home/corebound /work
+RUN mkdir -p /home/corebound /campaign && chown 65532:65532 /home/corebound /campaign
 USER 65532:65532
-WORKDIR /work
+WORKDIR /campaign
 
 FROM base AS operator
 ARG VERSION=0.1.0

@@ -206,8 +206,11 @@ def test_a_finished_campaign_goes_after_its_time_with_everything_but_its_results
 
     campaigns.until(gone, "the object to go")
     campaigns.until(lambda: not campaigns.jobs("brief") and not campaigns.pods("brief"), "its Jobs and pods to go")
-    secret = lambda: campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)  # noqa: E731
-    campaigns.until(lambda: secret() is None, "the last campaign's Secret to go")
+
+    def secret_is_gone() -> bool:
+        return campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace) is None
+
+    campaigns.until(secret_is_gone, "the last campaign's Secret to go")
 
 
 def test_deleting_a_running_campaign_takes_everything_and_a_new_one_starts_afresh(

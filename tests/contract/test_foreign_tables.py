@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def execute(url: str, *statements: str) -> None:
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[arg-type]  # the constants of this file
+            connection.execute(statement)
 
 
 def contents(url: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def contents(url: str) -> dict[str, Any]:
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
 
         def rows(statement: str) -> list[Any]:
-            return connection.execute(statement).fetchall()  # type: ignore[arg-type]  # constants and catalogue names
+            return connection.execute(statement).fetchall()
 
         tables = [name for (name,) in rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")]
         return {
@@ -147,4 +147,4 @@ def test_a_shared_database_keeps_the_users_studies_as_they_are(url: str) -> None
     assert len(again.trials) == 4
     for study in (ours, again):
         study._storage.remove_session()
-        study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # Optuna's cache in front of its storage
+        study._storage._backend.engine.dispose()

@@ -132,7 +132,7 @@ def test_a_stranger_may_note_but_not_change(ledger: Ledger, storage: CampaignSto
     with pytest.raises(optuna.exceptions.StorageInternalError):
         plain.tell(trial.number, 1.0)
     plain._storage.remove_session()
-    plain._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # Optuna's own cache in front of its storage
+    plain._storage._backend.engine.dispose()
 
 
 def test_carrying_on_goes_back_to_the_checkpoint(ledger: Ledger, storage: CampaignStorage) -> None:

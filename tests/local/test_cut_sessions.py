@@ -194,7 +194,7 @@ class ThreadedWorker(Worker):
             stop_requested=lambda: False,
             on_progress=lambda *_: None,
         )
-        self._child = ChildThread(runner)  # type: ignore[assignment]  # it stands in for a process
+        self._child = ChildThread(runner)
         return self._child
 
 

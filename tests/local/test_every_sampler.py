@@ -81,7 +81,7 @@ def replayed(search: Search, folder: Path, trials: list[optuna.trial.FrozenTrial
         study.tell(asked, trial.values)
         points.append(asked.params)
     study._storage.remove_session()
-    study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # Optuna's cache in front of its storage
+    study._storage._backend.engine.dispose()
     return points
 
 

@@ -39,7 +39,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with psycopg.connect(
             host=str(server.socket_folder), port=port, user="corebound", dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(f"CREATE ROLE tuner LOGIN PASSWORD '{PASSWORD}'")  # type: ignore[arg-type]  # our constant
+            connection.execute(f"CREATE ROLE tuner LOGIN PASSWORD '{PASSWORD}'")
             connection.execute("CREATE DATABASE tuning OWNER tuner")
         yield f"postgresql://tuner:{PASSWORD}@127.0.0.1:{port}/tuning"
     finally:

@@ -155,7 +155,7 @@ def test_a_killed_trial_is_carried_on_as_if_nothing_had_happened(corebound: Core
         study = optuna.load_study(study_name=study_name, storage=url)
         curves.append([(trial.params, trial.intermediate_values, trial.values) for trial in study.trials])
         study._storage.remove_session()
-        study._storage._backend.engine.dispose()  # type: ignore[attr-defined]  # Optuna's cache in front of its storage
+        study._storage._backend.engine.dispose()
     assert [row["attempts"] for row in rows(corebound, "killed")] == [2, 2]
     assert sorted(curves[0], key=str) == sorted(curves[1], key=str)
     assert len(curves[0][0][1]) == 40

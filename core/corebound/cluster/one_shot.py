@@ -148,7 +148,7 @@ def pod_manifest(
         "command": ["python", "-m", "corebound.cli.relay", *words],
         "env": [
             {"name": "HOME", "value": "/tmp"},  # noqa: S108  the container's own
-            {"name": "COREBOUND_HOME", "value": "/tmp/corebound"},  # noqa: S108
+            {"name": "COREBOUND_HOME", "value": "/tmp/corebound"},  # noqa: S108  likewise
             {"name": "NO_COLOR", "value": "1"},
             {"name": "COREBOUND_DATABASE_URL", "valueFrom": {"secretKeyRef": login}},
         ],
@@ -158,7 +158,7 @@ def pod_manifest(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  likewise
     }
     spec: Manifest = {
         **{name: template[name] for name in TAKEN_OVER if name in template},

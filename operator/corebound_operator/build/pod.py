@@ -95,7 +95,7 @@ def _container(campaign: SearchCampaign, *, uid: str, threads: int, defaults: Tr
         "volumeMounts": [
             {"name": "corebound-tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
             {"name": "corebound-home", "mountPath": HOME},
-            {"name": "corebound-shm", "mountPath": "/dev/shm"},  # noqa: S108
+            {"name": "corebound-shm", "mountPath": "/dev/shm"},  # noqa: S108  likewise
             *template.get("volumeMounts", []),
         ],
         "terminationMessagePolicy": "FallbackToLogsOnError",

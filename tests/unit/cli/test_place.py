@@ -21,7 +21,7 @@ def place_of(arguments: Sequence[str], **options: object) -> Place:
     seen: list[Place] = []
 
     @click.command()
-    @place_options(**options)  # type: ignore[arg-type]  # what a test gives
+    @place_options(**options)
     def command(*, place: Place) -> None:
         seen.append(place)
 

@@ -41,7 +41,7 @@ def test_control_tasks_show_their_states(task: str, drawing: str, arguments: dic
     assert (motion["kind"], motion["scene"]["drawing"]) == ("motion", drawing)
     assert 1 < len(motion["frames"]) <= FRAMES + 1
     assert {len(frame) for frame in motion["frames"]} == {len(motion["variables"])}
-    assert motion["frames"][0] == pytest.approx(run.task.starts()[:, 0].tolist(), abs=1e-4)  # type: ignore[attr-defined]
+    assert motion["frames"][0] == pytest.approx(run.task.starts()[:, 0].tolist(), abs=1e-4)
     assert all(place < len(motion["variables"]) for place, _ in motion["scene"].get("poles", []))
 
 

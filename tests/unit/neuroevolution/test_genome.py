@@ -74,11 +74,11 @@ def test_a_trajectory_is_what_the_network_does() -> None:
     run = short("neat", "cartpole")
     champion = run.champion()[1]
     task = run.task
-    lengths = [len(trajectory(champion, task, start=start)) - 1 for start in range(4)]  # type: ignore[arg-type]
+    lengths = [len(trajectory(champion, task, start=start)) - 1 for start in range(4)]
     # A state more than steps; the step into the fall does not count as survived.
     survived = [length if length == 500 else length - 1 for length in lengths]
     assert sum(survived) / 4 / 500 == pytest.approx(champion.fitness)
-    assert trajectory(champion, task, steps=3)[0] == pytest.approx([0.04, 0.0, 0.04, 0.0])  # type: ignore[arg-type]
+    assert trajectory(champion, task, steps=3)[0] == pytest.approx([0.04, 0.0, 0.04, 0.0])
 
 
 def test_what_is_stored_with_a_trial_has_a_limit() -> None:

@@ -22,11 +22,11 @@ def grown(genomes: int, *, seed: int, recurrent: bool = False) -> tuple[Genes, S
     """Genomes of very different sizes."""
     task = "double-pole-no-velocities" if recurrent else "cartpole"
     run = evolution(task, seeds=[seed], population=genomes, generations=40, add_node=0.3, add_connection=0.4)
-    run.task.solved = None  # type: ignore[attr-defined]
+    run.task.solved = None
     mode = run._mode
     for _ in range(25):
         mode.breed([0], [numpy.random.default_rng(seed).random(genomes)])
-    return mode._genes[0], mode._slots  # type: ignore[attr-defined]
+    return mode._genes[0], mode._slots
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -265,10 +265,10 @@ def test_children_add_up(shares: list[float]) -> None:
 
 def test_innovations_are_shared_within_a_seed_and_a_generation_only() -> None:
     run = evolution("xor", seeds=[1, 2], population=100, generations=8, add_node=0.5, add_connection=0.5)
-    run.task.solved = None  # type: ignore[attr-defined]  # so that it goes on
+    run.task.solved = None
     for _ in range(5):
         run.step()
-    for genes in run._mode._genes:  # type: ignore[attr-defined]  # mode neat's own
+    for genes in run._mode._genes:
         ends: dict[int, tuple[int, int]] = {}
         names = torch.cat((torch.arange(4, dtype=torch.int32).repeat(100, 1), genes.nodes), dim=1)
         for row in range(100):

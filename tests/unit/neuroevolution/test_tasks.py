@@ -32,14 +32,14 @@ class Answers:
 def test_cartpole_agrees_with_gymnasium_step_by_step(seed: int) -> None:
     environment = gymnasium.make("CartPole-v1").unwrapped
     observed, _ = environment.reset(seed=seed)
-    state = numpy.array(environment.state, dtype=numpy.float64)[:, None]  # type: ignore[attr-defined]  # CartPole's field
+    state = numpy.array(environment.state, dtype=numpy.float64)[:, None]
     random, task = numpy.random.default_rng(seed), CartPole()
     for _ in range(500):
         action = int(random.integers(2))
         observed, _, terminated, _, _ = environment.step(action)
         state = task.advance(state, numpy.array([[float(action)]]))
         assert numpy.allclose(observed, state[:, 0], rtol=1e-6, atol=1e-7)  # what it shows is float32
-        assert numpy.allclose(environment.state, state[:, 0], rtol=1e-12, atol=1e-12)  # type: ignore[attr-defined]
+        assert numpy.allclose(environment.state, state[:, 0], rtol=1e-12, atol=1e-12)
         assert terminated == bool(task.ended(state)[0])
         if terminated:
             return
@@ -50,13 +50,13 @@ def test_cartpole_agrees_with_gymnasium_step_by_step(seed: int) -> None:
 def test_mountain_car_agrees_with_gymnasium_step_by_step(policy: str) -> None:
     environment = gymnasium.make("MountainCar-v0").unwrapped
     environment.reset(seed=3)
-    state = numpy.array(environment.state, dtype=numpy.float64)[:, None]  # type: ignore[attr-defined]
+    state = numpy.array(environment.state, dtype=numpy.float64)[:, None]
     random, task, terminated = numpy.random.default_rng(1), MountainCar(), False
     for _ in range(200):
         action = int(random.integers(3)) if policy == "random" else (2 if state[1, 0] >= 0 else 0)
         _, _, terminated, _, _ = environment.step(action)
         state = task.advance(state, numpy.eye(3)[:, action : action + 1])
-        assert numpy.allclose(environment.state, state[:, 0], rtol=1e-12, atol=1e-12)  # type: ignore[attr-defined]
+        assert numpy.allclose(environment.state, state[:, 0], rtol=1e-12, atol=1e-12)
         assert terminated == bool(task.ended(state)[0])
         if terminated:
             break
@@ -105,7 +105,7 @@ def test_the_damped_fitness_is_gruaus(shaking: float, at_least: int, at_most: in
         calm = numpy.array([0.21, 4.73, -2.75]) @ place + numpy.array([0.33, 1.23, -0.22]) @ speed
         return numpy.clip(0.5 - calm + shaking * memory["step"] * numpy.sin(memory["step"] / 7), 0, 1)[None]
 
-    found = task.evaluate(Answers(reply))  # type: ignore[arg-type]  # it has what is needed
+    found = task.evaluate(Answers(reply))
     memory.clear()
     state, sums = numpy.repeat(task.starts(), 32, axis=1), []
     for _ in range(1000):
@@ -152,7 +152,7 @@ def test_leaving_early_changes_no_score(name: str) -> None:
 @pytest.mark.parametrize("steps", [0, -1, 1.5, True, "many"])
 def test_a_double_pole_of_no_length_is_refused(steps: object) -> None:
     with pytest.raises(ObjectiveError, match="expected a whole number of at least 1"):
-        DoublePole(steps=steps)  # type: ignore[arg-type]  # what a campaign file may hold
+        DoublePole(steps=steps)
 
 
 def test_the_campaign_file_knows_the_same_tasks_and_sizes() -> None:

@@ -150,7 +150,7 @@ def test_a_traceback_begins_with_the_user_and_keeps_causes_and_optunas_frames(tm
     )
     with pytest.raises(RuntimeError) as raised:
         run(tmp_path, text)
-    from_our_run = raised.value.__traceback__.tb_next.tb_next  # type: ignore[union-attr]  # this test's two frames
+    from_our_run = raised.value.__traceback__.tb_next.tb_next
     found = user_traceback(raised.value.with_traceback(from_our_run))
     assert found.endswith("RuntimeError: mine")
     assert "ValueError" in found
@@ -180,7 +180,7 @@ def test_optunas_own_ways_work_unchanged(tmp_path: Path) -> None:
     )
     objective = EntrypointObjective("mytrain.py:objective", arguments={}, folder=write(tmp_path, text))
     study = optuna.create_study()
-    study.optimize(lambda trial: objective.run(trial, attempt_context()), n_trials=2)  # type: ignore[arg-type, return-value]  # object
+    study.optimize(lambda trial: objective.run(trial, attempt_context()), n_trials=2)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "PRUNED"]
     assert study.trials[0].user_attrs == {"note": "kept"}
     assert study.trials[0].constraints == {"limit": -1.0}

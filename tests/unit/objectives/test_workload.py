@@ -113,7 +113,7 @@ def test_the_documented_task_runs_as_it_stands_there(folder: Path, request: pyte
     assert 0.5 < fitness <= 1.0
     genome = unpacked(trial.study.trials[0].user_attrs[GENOME])
     task = load_task(genome.task, arguments=genome.arguments, folder=folder)
-    assert task.goal == 0.5  # type: ignore[attr-defined]  # its own
+    assert task.goal == 0.5
     assert replay(genome, task) == genome.fitness
 
 

@@ -112,4 +112,4 @@ def test_flags_describe_a_pool() -> None:
 )
 def test_impossible_nodes_are_refused(flags: dict[str, float], text: str) -> None:
     with pytest.raises(PlanError, match=text):
-        described_pool(**flags)  # type: ignore[arg-type]  # flags of several types, one table
+        described_pool(**flags)

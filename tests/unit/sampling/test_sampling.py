@@ -146,14 +146,14 @@ def test_what_a_sampler_has_worked_out_is_carried_over_and_changes_no_point() ->
     assert found[0] == found[1]
     assert previous is not None
     following = make_sampler(space, seed=5, slot=9, slot_seed=1, folder=Path.cwd(), previous=previous)
-    assert following._search_space is previous._search_space  # type: ignore[union-attr, attr-defined]  # Optuna's own memory
+    assert following._search_space is previous._search_space
 
 
 def test_cmaes_gets_a_population_of_its_workers_unless_the_user_chose() -> None:
     def popsize(workers: int | None, **options: Any) -> int | None:
         space = search("cmaes", [FLOAT, LOG], options=options)
         made = make_sampler(space, seed=5, slot=0, slot_seed=1, folder=Path.cwd(), workers=workers)
-        found: int | None = made._popsize  # type: ignore[attr-defined]  # what Optuna was given
+        found: int | None = made._popsize
         return found
 
     assert popsize(None) is None
