@@ -29,7 +29,8 @@ from corebound.local.postgres import EmbeddedPostgres
 from corebound_trial.objectives.protocol import AttemptContext, CommandLost, Stopped
 from corebound_trial.runner.artifacts import Artifacts
 from corebound_trial.runner.attempt import AttemptRunner, ending_message
-from corebound_trial.runner.worker import Worker, WorkerOptions
+from corebound_trial.runner.options import WorkerOptions
+from corebound_trial.runner.worker import Worker
 
 from .postgres_proxy import Cut, PostgresProxy
 

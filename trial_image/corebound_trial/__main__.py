@@ -72,7 +72,8 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
 
 def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_child: StartedChild | None) -> int:
     from corebound.ledger.ledger import open_ledger
-    from corebound_trial.runner.worker import Worker, WorkerOptions, install_signals
+    from corebound_trial.runner.options import WorkerOptions
+    from corebound_trial.runner.worker import Worker, install_signals
 
     url = os.environ.get("COREBOUND_DATABASE_URL")
     if not url:

@@ -1,27 +1,25 @@
 """The worker's parent: claims a slot, watches its child run it, closes the slot, and again until nothing is left.
 
-It has no torch and holds no lock that an objective could take: heartbeats go out while the child hangs in C. It alone decides
-exit codes. What could go wrong: the child dies, falls silent, grows too large or uses too many threads (the slot gets the
-reason, the child is replaced, or the contract is declared broken); the ledger stays away (75); somebody asks to stop (143).
+It has no torch and holds no lock that an objective could take: heartbeats (:mod:`.lifeline`) go out while the child hangs in
+C. It alone decides exit codes. What could go wrong: the child dies, falls silent, grows too large or uses too many threads
+(the slot gets the reason, the child is replaced, or the contract is declared broken); the ledger stays away (75); somebody
+asks to stop (143).
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 import os
 import signal
-import socket
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import SlotState
-from corebound.ledger.patience import grace_seconds, patiently
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
@@ -35,42 +33,25 @@ from corebound_trial.runner.childprocess import ChildProcess, ending_of
 from corebound_trial.runner.closing import Closing
 from corebound_trial.runner.last_words import say
 from corebound_trial.runner.leftovers import tidy
+from corebound_trial.runner.lifeline import Lifeline
+from corebound_trial.runner.options import child_setup
 from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 from corebound_trial.runner.starting import fresh_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from corebound.api.records import CampaignRecord, SlotClaim
     from corebound.ledger.ledger import Ledger
+    from corebound_trial.binding.telemetry import TreeSample
+    from corebound_trial.runner.options import WorkerOptions
     from corebound_trial.runner.starting import StartedChild
     from corebound_trial.runner.wire import Message
 
-FAREWELL_SECONDS: Final = 10.0
-"""How long the ledger is told that this worker goes; its slot is given back by then."""
 SAMPLE_SECONDS: Final = 1.0
 SIGN_OF_LIFE_SECONDS: Final = 0.05
 """CPU time between two samples that shows a silent trial at work."""
 READY_SECONDS: Final = 120.0
 CALLED_BACK: Final = (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)
 """Closings after which callbacks are called: not skipped ones, whose campaign is over."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerOptions:
-    """What a worker is told at its start."""
-
-    name: str
-    threads: int
-    core_ids: tuple[int, ...] | None
-    folder: Path
-    output_folder: Path | None
-    enforce_memory: bool
-    own_quota: bool
-    """Whether the control group is this worker's alone, as in a pod."""
-    grace: float = field(default_factory=grace_seconds)
-    """The longest outage of the database that is sat out."""
 
 
 class Worker:
@@ -92,27 +73,27 @@ class Worker:
         self._sampler = TreeSampler(os.getpid())
         self._meter = Meter(throttled=throttled_seconds if options.own_quota else None)
         self._breaches = BreachWatch(threads=options.threads)
+        self._lifeline = Lifeline(
+            ledger.workers, campaign, meter=self._meter, measure=self._measure, grace=options.grace
+        )
+        self._patiently = self._lifeline.patiently
         self._closing = Closing(slots=ledger.slots, patiently=self._patiently, cpu_seconds=self._cpu_seconds)
-        self._worker_id = -1
         self._lost_by_trial: str | None = None
         self._stop: str | None = None
-        self._stop_asked_at = math.inf
-        self._ending: str | None = None
-        self._beat_at = 0.0
-        self._answered_at = time.monotonic()
         self.message: str | None = None
 
     def ask_to_stop(self, *_: object) -> None:
         """SIGTERM: checkpoint, release, go."""
         if self._stop is None:
-            self._stop, self._stop_asked_at = "asked to stop", time.monotonic()
+            self._stop = "asked to stop"
+            self._lifeline.hurry()
 
     def run(self) -> int:
         """Slot after slot; returns the exit code."""
         try:
             check_requirements(self._spec)
             self._check_contract()
-            self._worker_id = self._register()
+            self._lifeline.begin(self._options)
             code = self._work()
         except (MissingRequirementError, ThreadContractError) as error:
             self.message, code = error.last_line, ExitCode.CONTRACT_BROKEN
@@ -121,34 +102,8 @@ class Worker:
         finally:
             if self._child is not None:
                 self._child.end(grace=1.0)
-        self._say_farewell(code)
+        self._lifeline.end(code, self.message)
         return code
-
-    def _register(self) -> int:
-        tries = itertools.count()
-        worker_id: int = self._patiently(
-            lambda: self._ledger.workers.register(
-                self._campaign.campaign_id,
-                name=self._options.name,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                threads=self._options.threads,
-                cores=",".join(map(str, self._options.core_ids or ())),
-                again=next(tries) > 0,
-            )
-        )
-        return worker_id
-
-    def _say_farewell(self, code: int) -> None:
-        telemetry = self._meter.telemetry()
-        grace = 0.0 if code == ExitCode.LEDGER_UNREACHABLE else min(FAREWELL_SECONDS, self._options.grace)
-        with contextlib.suppress(Exception):
-            patiently(
-                lambda: self._ledger.workers.end(
-                    self._worker_id, exit_code=code, message=self.message, telemetry=telemetry
-                ),
-                grace=grace,
-            )
 
     def _check_contract(self, pools: tuple[PoolReport, ...] = ()) -> None:
         expectation = Expectation(
@@ -172,17 +127,17 @@ class Worker:
         tries = itertools.count()
         campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
         claim: SlotClaim | None = self._patiently(
-            lambda: slots.claim(campaign_id, self._worker_id, again=next(tries) > 0, on_closed=self._call_back)
+            lambda: slots.claim(campaign_id, self._lifeline.worker_id, again=next(tries) > 0, on_closed=self._call_back)
         )
         return claim
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:
             child = self._living_child(self._attempt(claim))
-            self._meter.add(self._sampler.sample())
+            self._measure()
             attempt = self._attempt(claim)
             if self._stop is not None:
-                self._closing.give_back(attempt, campaign_ended=self._ending)
+                self._closing.give_back(attempt, campaign_ended=self._lifeline.ending)
                 return
             child.begin_output(slot=claim.slot, attempt=claim.starts)
             child.wire.send({"type": "run", "claim": asdict(claim)})
@@ -234,8 +189,8 @@ class Worker:
                     self._end_child()
                     return self._closing.lose(attempt, reason)
             if self._stop_attempt(child, attempt):
-                return self._closing.give_back(attempt, campaign_ended=self._ending)
-            self._beat(attempt)
+                return self._closing.give_back(attempt, campaign_ended=self._lifeline.ending)
+            self._lifeline.beat(attempt)
 
     def _hear(self, message: Message, attempt: RunningAttempt) -> None:
         if message["type"] == "breach":
@@ -249,8 +204,7 @@ class Worker:
         """Measure and judge; the reason to end the attempt, if there is one."""
         before = self._cpu_seconds()
         reap_adopted(managed={child.pid})
-        sample = self._sampler.sample()
-        self._meter.add(sample)
+        sample = self._measure()
         attempt.active = max(attempt.active, child.output_at)
         if self._cpu_seconds() - before > SIGN_OF_LIFE_SECONDS:
             attempt.active = time.monotonic()
@@ -268,7 +222,7 @@ class Worker:
 
     def _stop_attempt(self, child: ChildProcess, attempt: RunningAttempt) -> bool:
         """Pass a wish to stop on to the child; True when the attempt was ended for it."""
-        reason = self._ending or self._stop
+        reason = self._lifeline.ending or self._stop
         if reason is None:
             return False
         if attempt.stopping_since is None:
@@ -280,7 +234,7 @@ class Worker:
         return True
 
     def _ended(self, attempt: RunningAttempt, message: Message) -> SlotState | None:
-        self._meter.add(self._sampler.sample())
+        self._measure()
         self._lost_by_trial = message["lost"]
         self._judge_pools(attempt, message["pools"])
         state: SlotState | None = None
@@ -292,8 +246,8 @@ class Worker:
             case "raised":
                 state = self._closing.retry(attempt, message["error"])
             case "stopped":
-                self._closing.give_back(attempt, campaign_ended=self._ending)
-                if self._stop is None and self._ending is None:
+                self._closing.give_back(attempt, campaign_ended=self._lifeline.ending)
+                if self._stop is None and self._lifeline.ending is None:
                     # The objective stopped without being asked: it would do so for ever.
                     self._stop = "the objective stopped by itself"
             case "lost":
@@ -302,7 +256,7 @@ class Worker:
                 raise StorageUnreachableError(message["error"])
             case "fenced":
                 pass
-        self._beat(None, now=True)
+        self._lifeline.beat(None, now=True)
         return state
 
     def _child_gone(self, child: ChildProcess, attempt: RunningAttempt) -> SlotState:
@@ -329,8 +283,8 @@ class Worker:
             self._living_child(),
             trial_id=trial_id,
             limit=self._spec.trial.timeout or CALLBACK_SECONDS,
-            stopping=lambda: (self._stop or self._ending) is not None,
-            turn=self._beat_between,
+            stopping=lambda: (self._stop or self._lifeline.ending) is not None,
+            turn=self._lifeline.beat_between,
         )
         if called.breach is not None:
             self._end_child()
@@ -353,65 +307,12 @@ class Worker:
             self._patiently(lambda: self._ledger.slots.release(attempt.claim))
         raise ThreadContractError(f"thread contract broken in slot {attempt.claim.slot}: {message}")
 
-    def _beat_between(self) -> None:
-        """A heartbeat that belongs to no attempt."""
-        if time.monotonic() - self._beat_at >= self._campaign.heartbeat_seconds:
-            self._meter.add(self._sampler.sample())
-            self._beat(None)
-
-    def _beat(self, attempt: RunningAttempt | None, *, now: bool = False) -> None:
-        """Telemetry and lease; a database that is away is tried again at the next turn, until the grace is over."""
-        moment = time.monotonic()
-        due = self._campaign.heartbeat_seconds
-        if attempt is not None:
-            due = min(due, attempt.show_every(now=moment))
-        if not now and moment - self._beat_at < due:
-            return
-        self._beat_at = moment
-        try:
-            beat = self._ledger.workers.beat(
-                self._worker_id,
-                self._meter.telemetry(),
-                claim=attempt.claim if attempt else None,
-                progress=attempt.progress(cpu_seconds=self._cpu_seconds(), now=moment) if attempt else None,
-            )
-        except StorageUnreachableError as error:
-            grace = self._options.grace
-            if moment - self._answered_at > grace:
-                raise StorageUnreachableError(f"{error} (tried for {grace:g} s)") from None
-            # Again soon: once the database is back, a lease that ran out meanwhile is anybody's.
-            self._beat_at = moment - self._campaign.heartbeat_seconds + min(1.0, self._campaign.heartbeat_seconds)
-            return
-        self._answered_at = moment
-        if not beat.lease_held:
-            raise FencedError("the lease was lost")
-        self._ending = beat.stop_requested
-
-    def _patiently(self, call: Callable[[], Any]) -> Any:
-        """``call`` again and again while the database is away, for the grace; after a wish to stop not for long."""
-        return patiently(
-            call,
-            grace=self._options.grace,
-            give_up=lambda: time.monotonic() > self._stop_asked_at + STOP_SECONDS,
-        )
-
     def _replace_child(self, attempt: RunningAttempt | None = None) -> ChildProcess:
         self._end_child()
         started, self._first_child = self._first_child or fresh_child(), None
         child = ChildProcess(
             started,
-            {
-                "type": "setup",
-                "specification": dict(self._campaign.specification),
-                "campaign": self._campaign.name,
-                "study_name": self._campaign.study_name,
-                "study_id": self._campaign.study_id,
-                "threads": self._options.threads,
-                "workers": self._campaign.workers,
-                "artifacts": self._campaign.artifacts,
-                "folder": str(self._options.folder),
-                "grace": self._options.grace,
-            },
+            child_setup(self._campaign, self._options),
             output_folder=self._options.output_folder,
         )
         self._child = child
@@ -419,7 +320,7 @@ class Worker:
         pools = child.wait_until_ready(
             timeout=READY_SECONDS,
             stopping=lambda: self._stop is not None,
-            turn=self._beat_between if attempt is None else lambda: self._beat(attempt),
+            turn=self._lifeline.beat_between if attempt is None else lambda: self._lifeline.beat(attempt),
         )
         self._check_contract(tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
         return child
@@ -427,9 +328,14 @@ class Worker:
     def _end_child(self) -> None:
         if self._child is not None:
             with contextlib.suppress(Exception):
-                self._meter.add(self._sampler.sample())
+                self._measure()
             self._child.end(grace=1.0)
             self._child = None
+
+    def _measure(self) -> TreeSample:
+        sample = self._sampler.sample()
+        self._meter.add(sample)
+        return sample
 
     def _cpu_seconds(self) -> float:
         return self._meter.cpu_seconds
