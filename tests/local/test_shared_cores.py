@@ -104,7 +104,9 @@ def test_cores_of_a_killed_campaign_are_free_once_its_workers_are_gone(
 ) -> None:
     # Leaves 3 s after it was asked to.
     slow = "trap 'sleep 3; exit 1' TERM; while true; do sleep 0.1; done"
-    first = written(tmp_path, "shared-killed-first", trials=9, parallelism="auto", trial={"command": ["sh", "-c", slow]})
+    first = written(
+        tmp_path, "shared-killed-first", trials=9, parallelism="auto", trial={"command": ["sh", "-c", slow]}
+    )
     second = written(tmp_path, "shared-killed-second", trials=1, trial={"command": ["sh", "-c", "echo loss=1"]})
     with watched(first.stem, second.stem), started(*command, "run", "-f", str(first), environment=environment) as one:
         wait_until(lambda: cores_of(first.stem) == CORES, "a worker on each core")
