@@ -162,6 +162,27 @@ def test_carrying_on_goes_back_to_the_checkpoint(ledger: Ledger, storage: Campai
     assert kept.params == {"x": 0.25}
 
 
+def test_what_was_reported_before_a_kept_state_is_stored_stays(ledger: Ledger, storage: CampaignStorage) -> None:
+    record = make(ledger)
+    first = claimed(ledger, record, worker(ledger, record))
+    trial = begin_trial(storage, record, first)
+    trial.report(1.0, 1)
+    state = b"at step 1"  # as context.keep has it at hand
+    trial.report(2.0, 2)
+    trial.set_user_attr("note", "step 2")
+    ledger.checkpoints.save(first, state, step=1)  # the stop
+    trial.report(3.0, 3)
+    ledger.slots.release(first)
+    carried_on = begin_trial(storage, record, claimed(ledger, record, worker(ledger, record, "w2")))
+    with pytest.warns(UserWarning, match="already reported"):
+        carried_on.report(2.5, 2)
+    carried_on.report(3.5, 3)
+    storage.bind(None)
+    kept = storage.get_trial(carried_on._trial_id)
+    assert kept.intermediate_values == {1: 1.0, 2: 2.0, 3: 3.5}
+    assert kept.user_attrs == {"note": "step 2"}
+
+
 def test_lost_too_often_is_failed_and_told(ledger: Ledger, storage: CampaignStorage) -> None:
     record = make(ledger, trials=1, retries=1)
     worker_id = worker(ledger, record)
