@@ -47,9 +47,9 @@ class Reply:
     def outcome(self, value: object, lines: Sequence[str], *, short: Sequence[str] | None = None) -> None:
         """The outcome on stdout: ``value`` as JSON, or ``lines``, or with ``--quiet`` the ``short`` ones if there are."""
         if self.as_json:
-            import json
+            from corebound.reporting.plain import json_text
 
-            click.echo(json.dumps(value, allow_nan=False))
+            click.echo(json_text(value))
             return
         for line in short if self.quiet and short is not None else lines:
             click.echo(line)

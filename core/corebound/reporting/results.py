@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.planning.cost import reserved_cost
 from corebound.planning.wording import count_text, duration_text, error_headline, money_text
+from corebound.reporting.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,17 +22,14 @@ MOST_NAMED: Final = 8
 
 def row_mapping(row: SlotRow, metrics: Sequence[str]) -> dict[str, Any]:
     """One slot as a JSON object; infinities as text, as JSON has none."""
-    values = (
-        None if row.values is None else {name: _finite(value) for name, value in zip(metrics, row.values, strict=True)}
-    )
     return {
         "slot": row.slot,
         "state": row.state.value,
         "number": row.number,
-        "params": dict(row.params),
-        "values": values,
-        "user_attrs": dict(row.user_attrs),
-        "constraints": dict(row.constraints),
+        "params": plain(row.params),
+        "values": None if row.values is None else plain(dict(zip(metrics, row.values, strict=True))),
+        "user_attrs": plain(row.user_attrs),
+        "constraints": plain(row.constraints),
         "attempts": row.attempt,
         "cpu_seconds": round(row.cpu_seconds, 3),
         "started_at": row.started_at and row.started_at.isoformat(),
@@ -93,7 +90,7 @@ def outcome(summary: LedgerSummary) -> dict[str, Any]:
         "workers": summary.campaign.workers,
         "best": None
         if best is None
-        else {"slot": best.slot, "number": best.number, "value": _finite(best.value), "params": dict(best.params)},
+        else {"slot": best.slot, "number": best.number, "value": plain(best.value), "params": plain(best.params)},
         "front_size": summary.front_size,
         "seconds": (last - first).total_seconds() if first and last else None,
         "cpu_seconds": round(summary.cpu_seconds, 3),
@@ -154,7 +151,7 @@ def view_mapping(view: CampaignView) -> dict[str, Any]:
             "attempt": row.attempt,
             "step": row.step,
             "steps": row.steps,
-            "last_value": None if row.last_value is None else _finite(row.last_value),
+            "last_value": plain(row.last_value),
             "last_report_at": row.last_report_at and row.last_report_at.isoformat(),
             "claimed_at": row.claimed_at and row.claimed_at.isoformat(),
             "cpu_seconds": round(row.cpu_seconds, 3),
@@ -167,7 +164,3 @@ def view_mapping(view: CampaignView) -> dict[str, Any]:
 
 def _shown(value: object) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)
-
-
-def _finite(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

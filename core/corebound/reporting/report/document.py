@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from corebound.reporting.plain import json_text, plain
 from corebound.reporting.report import facts, glance
 from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.history import best_so_far
@@ -33,7 +32,7 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
         "closed_in_order": [row.slot for row in data.closed],
         "best_so_far": {
             metric: [
-                {"trials_closed": place, "value": _plain(value), "slot": slot}
+                {"trials_closed": place, "value": plain(value), "slot": slot}
                 for place, value, slot in best_so_far(data, objective)
             ]
             for objective, metric in enumerate(data.metrics)
@@ -41,7 +40,7 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
         "importance": asdict(data.importance),
         "front": [row.slot for row in data.front],
         "curves": {
-            str(slot): [[step, _plain(value)] for step, value in curve] for slot, curve in sorted(data.curves.items())
+            str(slot): [[step, plain(value)] for step, value in curve] for slot, curve in sorted(data.curves.items())
         },
         "curves_of": len(data.reports),
         "cores": None
@@ -76,7 +75,7 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
 
 def json_report(data: ReportData) -> str:
     """The object as one line of text."""
-    return json.dumps(report_mapping(data), allow_nan=False) + "\n"
+    return json_text(report_mapping(data)) + "\n"
 
 
 def markdown_report(data: ReportData) -> str:
@@ -119,7 +118,3 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _text(text: str) -> str:
     """Without any meaning of Markdown's or HTML's own, on one line."""
     return " ".join(text.split()).translate(_MARKDOWN)
-
-
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
