@@ -23,7 +23,6 @@ from psycopg import sql
 from corebound.api.errors import (
     CampaignConflictError,
     FencedError,
-    SchemaMismatchError,
     StorageError,
     StorageUnreachableError,
 )
@@ -32,7 +31,6 @@ from corebound.api.records import Phase, SlotProgress, SlotState, WorkerTelemetr
 from corebound.api.search import Objective, Search
 from corebound.ledger.connection import database_url, engine_options
 from corebound.ledger.ledger import Ledger, open_ledger
-from corebound.ledger.schema import prepare_database
 from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import (
     Tenant,
@@ -584,30 +582,3 @@ def test_the_front_counts_all_that_nobody_beats(ledger: Ledger, url: str) -> Non
     assert found.front_size == 4
     assert found.front_size == len(study.best_trials)
     storage.close()
-
-
-def test_an_older_ledger_is_upgraded_with_its_results(ledger: Ledger, url: str) -> None:
-    record = campaign(ledger)
-    worker_id = ledger.workers.register(record.campaign_id, name="w", host="h", pid=1, threads=1, cores="")
-    claim = ledger.slots.claim(record.campaign_id, worker_id)
-    assert claim is not None
-    storage = CampaignStorage(url, grace=5)
-    trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={})
-    storage.set_trial_state_values(trial_id, optuna.trial.TrialState.COMPLETE, [4.0])
-    ledger.slots.close(claim, cpu_seconds=1)
-    storage.close()
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        for statement in (
-            "DROP TRIGGER corebound_keep_results ON corebound_slots",
-            "DROP FUNCTION corebound_keep_results, corebound_results",
-            "DROP INDEX corebound_slots_failed",
-            "ALTER TABLE corebound_slots DROP COLUMN results",
-            "UPDATE corebound_alembic_version SET version_num = '0001'",
-        ):
-            connection.execute(statement)
-    with pytest.raises(SchemaMismatchError, match="corebound run upgrades it"):
-        open_ledger(url, application="test")
-    prepare_database(url)
-    best = ledger.summaries.of(record, maximize=[False]).best
-    assert best is not None
-    assert best.value == 4.0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
 DEFAULT_CURRENCY: Final = "USD"
@@ -75,6 +76,8 @@ class RoundsOption:
 class Plan:
     """Threads x workers x waves on a pool."""
 
+    trials: int
+    """What it is for: the trials that are left."""
     threads: int
     """Of each worker, and at once its CPU request, limit or number of cores."""
     workers: int
@@ -95,4 +98,18 @@ class Plan:
     """Expected time from the first claim to the last close."""
     cost: Decimal | None
     """Expected price of the nodes for that time."""
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecidedPlan:
+    """What the ledger keeps of the plan with which a run began, to be held against what happens."""
+
+    decided_at: datetime
+    trials: int
+    threads: int
+    workers: int
+    waves: int
+    seconds: float | None
+    cost: Decimal | None
     currency: str

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from corebound.api.plan import DecidedPlan
+
 
 class Phase(StrEnum):
     """Where a campaign stands."""
@@ -86,6 +88,8 @@ class CampaignRecord:
 
     artifacts: str | None = None
     """Where the files of its trials are kept, below one folder for each slot: an absolute path or a URL."""
+    plans: tuple[DecidedPlan, ...] = ()
+    """With which its first run began, and its newest one; one when it has had one run, none before."""
 
     @property
     def metrics(self) -> list[str]:
@@ -209,6 +213,21 @@ class SlotRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunsOn:
+    """What a program runs on, as it found it when it started."""
+
+    versions: Mapping[str, str]
+    """Of Python, and of those packages that are installed."""
+    processor: str
+    """The CPU's model, or the architecture where it does not say."""
+    cores: float
+    """Cores that the program may use: the smaller of its affinity and its CPU quota."""
+    kernel: str
+    cgroup: str
+    """Versions of the control groups that it sees: ``2``, ``1``, ``1 and 2``; empty without any."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkerRow:
     """One worker, alive or gone."""
 
@@ -225,6 +244,8 @@ class WorkerRow:
     exit_code: int | None
     message: str | None
     telemetry: WorkerTelemetry
+    runs_on: RunsOn | None = None
+    """None of workers that registered before the ledger kept it."""
 
 
 @dataclass(frozen=True, kw_only=True)

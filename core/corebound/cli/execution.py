@@ -160,7 +160,11 @@ def _supervised(
         for line in (*news, *(f"warning: {text}" for text in plan.warnings)):
             display.say(line)
         ledger.campaigns.begin(
-            record.campaign_id, threads=plan.threads, workers=plan.workers, cores=plan.pool.cores * plan.pool.nodes
+            record.campaign_id,
+            threads=plan.threads,
+            workers=plan.workers,
+            cores=plan.pool.cores * plan.pool.nodes,
+            plan=plan,
         )
 
         def show(summary: LedgerSummary) -> None:

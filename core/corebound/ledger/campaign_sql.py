@@ -59,7 +59,7 @@ ATTENDED: Final = text("""
     )
 """)
 
-# A run that ended without a word was active until its workers were last seen.
+# A run that ended without a word was active until its workers were last seen. Of plans the first and the newest are kept.
 BEGIN: Final = text("""
     UPDATE corebound_campaigns SET phase = 'Running', reason = NULL, message = NULL, stop_requested = NULL,
         finished_at = NULL, threads = :threads, workers = :workers, cores = :cores,
@@ -67,7 +67,9 @@ BEGIN: Final = text("""
         active_seconds = active_seconds + extract(epoch FROM greatest(interval '0', (
             SELECT max(seen_at) FROM corebound_workers w WHERE w.campaign_id = :campaign
         ) - active_since)),
-        active_since = clock_timestamp()
+        active_since = clock_timestamp(),
+        plans = CASE WHEN cast(:plan AS jsonb) IS NULL THEN plans ELSE jsonb_path_query_array(plans, '$[0]')
+            || (cast(:plan AS jsonb) || jsonb_build_object('decided_at', clock_timestamp())) END
     WHERE campaign_id = :campaign
 """)
 REQUEST_STOP: Final = text("""

@@ -15,6 +15,7 @@ from corebound.api.records import CampaignRecord, Phase
 from corebound.ledger import campaign_sql
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.deletion import delete_campaign
+from corebound.ledger.plans import decided, kept
 from corebound.ledger.supervision import SUPERVISED, Supervision
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
+    from corebound.api.plan import Plan
     from corebound.api.search import Objective, Search
     from corebound.ledger.storage import CampaignStorage
     from corebound.ledger.warm_start import WarmStart
@@ -149,14 +151,16 @@ class Campaigns:
             [record] = _records(connection, campaign_sql.OF_ID, of_id)
             _add_slots(connection, record, before.trials)
 
-    def begin(self, campaign_id: int, *, threads: int, workers: int, cores: float | None = None) -> None:
-        """The campaign runs (again) with this plan on so many cores; every lease of earlier workers has ended.
+    def begin(
+        self, campaign_id: int, *, threads: int, workers: int, cores: float | None = None, plan: Plan | None = None
+    ) -> None:
+        """The campaign runs (again) so, on so many cores; every lease of earlier workers has ended.
 
-        A run that ended without a word was active until its workers were last seen.
+        ``plan`` is kept for reports. A run that ended without a word was active until its workers were last seen.
         """
         with storage_errors(self._engine), self._engine.begin() as connection:
-            plan = {"threads": threads, "workers": workers, "cores": cores}
-            connection.execute(campaign_sql.BEGIN, {"campaign": campaign_id, **plan})
+            values = {"threads": threads, "workers": workers, "cores": cores, "plan": kept(plan)}
+            connection.execute(campaign_sql.BEGIN, {"campaign": campaign_id, **values})
             _take_slots_back(connection, campaign_id)
 
     def take_slots_back(self, campaign_id: int) -> None:
@@ -306,4 +310,4 @@ def _records(
     connection: sqlalchemy.Connection, statement: sqlalchemy.TextClause, values: Mapping[str, Any]
 ) -> list[CampaignRecord]:
     rows = connection.execute(statement, values).mappings()
-    return [CampaignRecord(**{**row, "phase": Phase(row["phase"])}) for row in rows]
+    return [CampaignRecord(**{**row, "phase": Phase(row["phase"]), "plans": decided(row["plans"])}) for row in rows]

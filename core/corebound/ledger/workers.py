@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from corebound.api.records import Beat, SlotProgress, WorkerRow, WorkerTelemetry
+from corebound.api.records import Beat, RunsOn, SlotProgress, WorkerRow, WorkerTelemetry
 from corebound.ledger.connection import storage_errors
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ _REGISTERED: Final = text("""
     ORDER BY worker_id DESC LIMIT 1
 """)
 _REGISTER: Final = text("""
-    INSERT INTO corebound_workers (campaign_id, name, host, pid, threads, cores)
-    VALUES (:campaign, :name, :host, :pid, :threads, :cores) RETURNING worker_id
+    INSERT INTO corebound_workers (campaign_id, name, host, pid, threads, cores, runs_on)
+    VALUES (:campaign, :name, :host, :pid, :threads, :cores, cast(:runs_on AS jsonb)) RETURNING worker_id
 """)
 
 
@@ -57,10 +57,27 @@ class Workers:
         self._engine = engine
 
     def register(
-        self, campaign_id: int, *, name: str, host: str, pid: int, threads: int, cores: str, again: bool = False
+        self,
+        campaign_id: int,
+        *,
+        name: str,
+        host: str,
+        pid: int,
+        threads: int,
+        cores: str,
+        runs_on: RunsOn | None = None,
+        again: bool = False,
     ) -> int:
         """A worker has started; returns its id. With ``again`` the answer to an earlier call of it was lost."""
-        values = {"campaign": campaign_id, "name": name, "host": host, "pid": pid, "threads": threads, "cores": cores}
+        values = {
+            "campaign": campaign_id,
+            "name": name,
+            "host": host,
+            "pid": pid,
+            "threads": threads,
+            "cores": cores,
+            "runs_on": None if runs_on is None else json.dumps(asdict(runs_on)),
+        }
         with storage_errors(self._engine), self._engine.begin() as connection:
             # An earlier call may be in the middle of its commit.
             connection.execute(_ONE_REGISTRATION, values)
@@ -138,8 +155,9 @@ class Workers:
             ).mappings()
             return [
                 WorkerRow(
-                    **{name: row[name] for name in row if name not in ("campaign_id", "telemetry")},
+                    **{name: row[name] for name in row if name not in ("campaign_id", "telemetry", "runs_on")},
                     telemetry=WorkerTelemetry(**row["telemetry"]),
+                    runs_on=None if row["runs_on"] is None else RunsOn(**row["runs_on"]),
                 )
                 for row in rows
             ]

@@ -93,6 +93,11 @@ def memory_usage(pid: int | str = "self", *, root: Path = MACHINE) -> int | None
     return _number(group.folder / ("memory.current" if group.version == 2 else "memory.usage_in_bytes"))
 
 
+def cgroup_versions(*, root: Path = MACHINE) -> list[str]:
+    """Which versions this process sees: ``1``, ``2``, both on a hybrid machine, none without control groups."""
+    return sorted({str(mount.version) for mount in _mounts(root=root)})
+
+
 def _tightest_memory(pid: int | str, *, root: Path) -> tuple[int, _Group] | None:
     tightest: tuple[int, _Group] | None = None
     for group in _groups(pid, "memory", root=root):

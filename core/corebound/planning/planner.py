@@ -84,6 +84,7 @@ def make_plan(
     rounds = adaptive_rounds(trials=spec.trials, workers=workers.number) if is_model_based(spec) else None
     options = figures.options(workers.number) if rounds is not None else ()
     return Plan(
+        trials=left,
         threads=threads.number,
         workers=workers.number,
         waves=waves(trials=left, workers=workers.number),

@@ -221,7 +221,7 @@ class Reconciler:
                 self._jobs.change(action, namespace=namespace)
             case BeginCampaign(plan=plan):
                 cores = plan.pool.cores * plan.pool.nodes
-                ledger.campaigns.begin(campaign_id, threads=plan.threads, workers=plan.workers, cores=cores)
+                ledger.campaigns.begin(campaign_id, threads=plan.threads, workers=plan.workers, cores=cores, plan=plan)
             case RequestStop(reason=reason):
                 ledger.campaigns.request_stop(campaign_id, reason)
             case FinishCampaign(phase=phase, reason=reason, message=message):

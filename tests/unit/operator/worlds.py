@@ -38,6 +38,7 @@ def mapping(*, name: str = "poles", labels: dict[str, str] | None = None, **spec
 def plan(workers: int, *, threads: int = 1) -> Plan:
     pool = Pool(name="4 nodes", cores=4, nodes=4, source="for a test")
     return Plan(
+        trials=workers,
         threads=threads,
         workers=workers,
         waves=1,

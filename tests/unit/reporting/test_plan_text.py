@@ -13,6 +13,7 @@ POOL = Pool(name="node", cores=126.62, price_per_hour=Decimal("3.50"), source="f
 
 def plan(*, known: bool = True) -> Plan:
     return Plan(
+        trials=100,
         threads=1,
         workers=100,
         waves=1,

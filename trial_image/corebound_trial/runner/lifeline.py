@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, StorageUnreachableError
 from corebound.ledger.patience import patiently
+from corebound.local.runs_on import runs_on
 from corebound_trial.runner.callback_wait import STOP_SECONDS
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Lifeline:
         """Why the campaign is to end, as the last heartbeat was answered."""
 
     def begin(self, options: WorkerOptions) -> None:
-        """Register, as a worker with these options."""
-        tries = itertools.count()
+        """Register, as a worker with these options, and say what it runs on."""
+        tries, found = itertools.count(), runs_on()
         self.worker_id = self.patiently(
             lambda: self._workers.register(
                 self._campaign.campaign_id,
@@ -63,6 +64,7 @@ class Lifeline:
                 pid=os.getpid(),
                 threads=options.threads,
                 cores=",".join(map(str, options.core_ids or ())),
+                runs_on=found,
                 again=next(tries) > 0,
             )
         )
