@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import platform
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from .campaigns import Corebound, X, ran, written
@@ -61,9 +63,30 @@ def test_pipelines_get_json_and_markdown(corebound: Corebound, tmp_path: Path) -
     report = json.loads(corebound("report", "piped", "--format", "json").stdout)
     assert report["outcome"]["counts"] == {"succeeded": 3, "pruned": 1, "failed": 1}
     assert [len(report["curves"][str(slot)]) for slot in range(5)] == [5] * 5
+    (ground,) = report["ran_on"]
+    assert (ground["workers"], ground["differs_in"]) == (1, [])
+    assert ground["runs_on"]["versions"]["Python"] == platform.python_version()
+    assert ground["runs_on"]["versions"]["optuna"] == metadata.version("optuna")
+    assert ground["runs_on"]["kernel"] == f"Linux {platform.release()}"
     text = corebound("report", "piped", "--format", "md", "-o", "-").stdout
     assert text.startswith("# piped: succeeded\n")
     assert "| 1 | ValueError: \\<b\\>slot 2 is unhappy\\</b\\> | 2 |" in text
+
+
+def test_the_plan_is_the_one_that_each_run_began_with(corebound: Corebound, tmp_path: Path) -> None:
+    trial = {"command": ["sh", "-c", "echo loss=1"]}
+    ran(corebound, written(tmp_path, "grown", trials=2, trial=trial, pool={"pricePerHour": "3600"}))
+    ran(corebound, written(tmp_path, "grown", trials=5, trial=trial, pool={"pricePerHour": "3600"}))
+    report = json.loads(corebound("report", "grown", "--format", "json").stdout)
+    first, newest = report["plans"]
+    assert (first["trials"], first["waves"], first["seconds"], first["cost"]) == (2, 2, None, None)
+    assert (newest["trials"], newest["waves"], newest["workers"]) == (3, 3, 1)
+    assert newest["seconds"] > 0
+    assert float(newest["cost"]) > 0
+    assert first["decided_at"] < newest["decided_at"]
+    assert report["plan"][0] == {
+        "what": "trials", "asked": "5", "planned": "2; 3 in the newest run", "happened": "5 closed",
+    }  # fmt: skip
 
 
 def test_a_file_that_is_no_report_is_kept(corebound: Corebound, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from corebound.api.plan import DecidedPlan
 from corebound.api.records import (
     BestTrial,
     CampaignRecord,
@@ -15,6 +16,7 @@ from corebound.api.records import (
     LedgerSummary,
     Phase,
     Reports,
+    RunsOn,
     SlotRow,
     SlotState,
     WorkerRow,
@@ -32,6 +34,13 @@ TRACEBACK = (
     'Traceback (most recent call last):\n  File "train.py", line 3, in objective\nValueError: loss is nan at step '
 )
 STEPS = 30
+RUNS_ON = RunsOn(
+    versions={"Python": "3.11.7", "corebound": "0.1.0", "optuna": "5.0.0", "torch": "2.13.0"},
+    processor="Fast CPU @ 3 GHz",
+    cores=1,
+    kernel="Linux 6.8.0",
+    cgroup="2",
+)
 
 
 def search(
@@ -135,6 +144,7 @@ def _worker(place: int, trials: int) -> WorkerRow:
         telemetry=WorkerTelemetry(
             cpu_seconds=0.93 * seconds, wall_seconds=seconds, most_threads_at_work=1, memory_bytes=2**29
         ),
+        runs_on=RUNS_ON,
     )
 
 
@@ -209,4 +219,16 @@ def _campaign(name: str, metrics: Sequence[str], trials: int, phase: Phase) -> C
         finished_at=None,
         active_seconds=0,
         active_since=None,
+        plans=(
+            DecidedPlan(
+                decided_at=START,
+                trials=trials,
+                threads=1,
+                workers=4,
+                waves=-(-trials // 4),
+                seconds=None,
+                cost=None,
+                currency="USD",
+            ),
+        ),
     )

@@ -12,12 +12,9 @@ from corebound.cli.place import Place, campaigns_at, place_options
 from corebound.cli.reach import Way, way_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from corebound.api.records import RunsOn
     from corebound.ledger.ledger import Ledger
     from corebound.reporting.report.data import ReportData
-
-PACKAGES = ("corebound", "optuna", "numpy", "torch")
 
 
 @click.command(
@@ -100,10 +97,17 @@ def _made(place: Place, name: str, form: str, reply: Reply, way: Way) -> str:
 
 
 def _gathered(ledger: Ledger, name: str, form: str) -> str:
+    from corebound.local.runs_on import runs_on
     from corebound.reporting.report.data import gather
 
-    campaign = ledger.campaigns.get(name)
-    data = gather(ledger, campaign, attended=ledger.campaigns.attended(campaign), made_with=_made_with())
+    here, campaign = runs_on(), ledger.campaigns.get(name)
+    data = gather(
+        ledger,
+        campaign,
+        attended=ledger.campaigns.attended(campaign),
+        made_with=here.versions,
+        made_on=_machine_text(here),
+    )
     return _text(data, form)
 
 
@@ -123,31 +127,10 @@ def _opened(path: Path) -> bool:
     return webbrowser.open(path.absolute().as_uri())
 
 
-def _made_with() -> Mapping[str, str]:
-    """Versions, and the machine that the report is made on."""
-    import platform
-    from importlib import metadata
-
-    from corebound.local.machine import this_machine
-    from corebound.planning.wording import bytes_text, number_text
-
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    machine = this_machine()
-    here = f"{platform.node()}: {_processor()}, {number_text(machine.cores)} usable cores, {bytes_text(machine.memory_bytes)}"
-    return {**found, "Python": platform.python_version(), "report made on": here, "its system": platform.platform()}
-
-
-def _processor() -> str:
+def _machine_text(here: RunsOn) -> str:
+    """The machine that the report is made on, which need not be one of the campaign's."""
     import platform
 
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+    from corebound.planning.wording import number_text
+
+    return f"{platform.node()}: {here.processor}, {number_text(here.cores)} usable cores, {here.kernel}"

@@ -43,7 +43,11 @@ class ReportData:
     importance: Importance
     made_at: datetime
     made_with: Mapping[str, str] = field(default_factory=dict)
-    """Versions of programs, and the machine on which the report was made."""
+    """Versions of the programs with which the report was made; those of the workers are in ``workers``."""
+    made_on: str = ""
+    """The machine on which it was made."""
+    database: str = ""
+    """Version of PostgreSQL."""
 
     @property
     def campaign(self) -> CampaignRecord:
@@ -119,7 +123,12 @@ def is_feasible(row: SlotRow) -> bool:
 
 
 def gather(
-    ledger: Ledger, campaign: CampaignRecord, *, attended: bool, made_with: Mapping[str, str] | None = None
+    ledger: Ledger,
+    campaign: CampaignRecord,
+    *,
+    attended: bool,
+    made_with: Mapping[str, str] | None = None,
+    made_on: str = "",
 ) -> ReportData:
     """The campaign as it is in ``ledger`` now."""
     rows = ledger.slots.rows(campaign.campaign_id, kept_whole=False)
@@ -137,7 +146,9 @@ def gather(
         distributions=distributions,
         importance=importance_of(rows, distributions, maximize=campaign.maximize),
         made_at=datetime.now(UTC),
-        made_with={**(made_with or {}), "PostgreSQL": ledger.history.server_version()},
+        made_with=made_with or {},
+        made_on=made_on,
+        database=ledger.history.server_version(),
     )
     if not data.ranked:
         return data

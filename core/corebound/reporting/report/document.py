@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.reporting.plain import json_text, plain
-from corebound.reporting.report import facts, glance
+from corebound.reporting.report import facts, glance, planned, ran_on
 from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.history import best_so_far
 from corebound.reporting.report.page import MARK, MOST_FAILURES
@@ -51,8 +51,9 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
             for failure in facts.failures(data)
         ],
         "plan": [
-            dict(zip(("what", "asked", "planned", "happened"), row, strict=True)) for row in facts.plan_rows(data)
+            dict(zip(("what", "asked", "planned", "happened"), row, strict=True)) for row in planned.plan_rows(data)
         ],
+        "plans": planned.plan_mappings(data),
         "workers": [
             {
                 "name": worker.name,
@@ -65,11 +66,15 @@ def report_mapping(data: ReportData) -> dict[str, Any]:
                 "exit_code": worker.exit_code,
                 "message": worker.message,
                 "telemetry": asdict(worker.telemetry),
+                "runs_on": None if worker.runs_on is None else asdict(worker.runs_on),
             }
             for worker in data.workers
         ],
+        "ran_on": ran_on.ran_on_mappings(ran_on.alike(data)),
         "specification": data.campaign.specification,
         "made_with": dict(data.made_with),
+        "made_on": data.made_on,
+        "postgresql": data.database,
     }
 
 
@@ -83,6 +88,8 @@ def markdown_report(data: ReportData) -> str:
     head, rows = facts.top_table(data)
     worker_head, workers = facts.worker_table(data)
     failures = [[str(len(each.slots)), each.reason, each.named] for each in facts.failures(data)[:MOST_FAILURES]]
+    groups = ran_on.alike(data)
+    ground_head, ground = ran_on.ran_on_table(groups)
     specification = facts.specification_text(data)
     # Longer than any that a user may have written.
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", specification)), default=0))
@@ -97,11 +104,14 @@ def markdown_report(data: ReportData) -> str:
         *_part("Attempts", ["attempts", "slots"], facts.attempt_rows(data)),
         *_part("Reasons of failures", ["slots", "reason", "which"], failures),
         *_part("Skipped", ["slots", "reason"], facts.skipped_reasons(data)),
-        *_part("Plan and outcome", ["", "asked for", "planned", "happened"], facts.plan_rows(data)),
+        *_part("Plan and outcome", planned.HEAD, planned.plan_rows(data)),
         *_part("Where the cores' time went", ["", "core time", "share"], facts.cost_rows(data)),
         *_part("Workers", worker_head, workers),
         f"## Specification\n\n{fence}yaml\n{specification}{fence}",
-        *_part("Versions and machine", ["", ""], facts.made_rows(data)),
+        "## Versions and machines",
+        _text(ran_on.in_words(groups)),
+        *([_table(ground_head, ground)] if ground else []),
+        _table(["", ""], facts.made_rows(data)),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -8,20 +8,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import SpecError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import SlotState
 from corebound.api.writing import campaign_yaml, yaml_text
-from corebound.planning.cost import cpu_cost, reserved_cost
-from corebound.planning.waves import waves
-from corebound.planning.wording import bytes_text, count_text, duration_text, money_text, number_text
+from corebound.planning.wording import bytes_text, count_text, duration_text, number_text
 from corebound.reporting.report.data import MOST_LISTED, is_feasible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from decimal import Decimal
+    from collections.abc import Sequence
 
     from corebound.api.records import SlotRow
     from corebound.reporting.report.data import ReportData
@@ -78,62 +75,6 @@ def _top_row(data: ReportData, row: SlotRow) -> list[str]:
     values = [value_text(value) for value in row.values or ()]
     params = [value_text(row.params[name]) if name in row.params else UNKNOWN for name in data.parameters]
     return [f"{row.slot}{infeasible}", *values, *params, duration_text(row.cpu_seconds), str(row.attempt)]
-
-
-def plan_rows(data: ReportData) -> list[list[str]]:
-    """What was asked, what was planned (by the newest run), what happened."""
-    spec, campaign, summary = data.campaign.specification.get("spec", {}), data.campaign, data.summary
-    workers, mean = campaign.workers, summary.mean_trial_seconds
-    planned_waves = waves(trials=campaign.trials, workers=workers) if workers else None
-    planned_seconds = None if planned_waves is None or mean is None else planned_waves * mean
-    budget, deadline = spec.get("budget"), spec.get("activeDeadlineSeconds")
-    threads = ", ".join(str(each) for each in sorted({worker.threads for worker in data.workers}))
-    at_once = f"at most {most_at_once(data)}; {len(data.workers)} started in all"
-    done_waves = UNKNOWN if not workers else number_text(len(data.closed) / workers)
-    by_mean = "" if planned_seconds is None else f"{duration_text(planned_seconds)} by the mean trial"
-    return [
-        ["trials", str(spec.get("trials", campaign.trials)), str(campaign.trials), f"{summary.done} closed"],
-        ["threads of a worker", str(spec.get("threads", "auto")), _known(campaign.threads), threads or UNKNOWN],
-        ["workers at once", str(spec.get("parallelism", "auto")), _known(workers), at_once],
-        ["waves", UNKNOWN, _known(planned_waves), done_waves],
-        [
-            "time",
-            f"at most {duration_text(deadline)}" if deadline else UNKNOWN,
-            by_mean or UNKNOWN,
-            _known(data.seconds, duration_text),
-        ],
-        [
-            "cost",
-            f"at most {budget['amount']} {campaign.currency}" if budget else UNKNOWN,
-            _money(data, planned_cost(data, planned_seconds)),
-            _money(data, reserved_cost(summary)),
-        ],
-    ]
-
-
-def planned_cost(data: ReportData, seconds: float | None) -> Decimal | None:
-    """What the planned workers' cores cost for so long; None where something of it is not known."""
-    campaign = data.campaign
-    if seconds is None or not campaign.workers or not campaign.threads:
-        return None
-    if campaign.price_per_hour is None or campaign.cores is None:
-        return None
-    core_seconds = seconds * campaign.workers * campaign.threads
-    return cpu_cost(cpu_seconds=core_seconds, price_per_hour=campaign.price_per_hour, cores=campaign.cores)
-
-
-def most_at_once(data: ReportData) -> int:
-    """The largest number of workers that lived at the same time."""
-    changes = sorted(
-        change
-        for worker in data.workers
-        for change in ((worker.started_at, 1), (worker.ended_at or data.summary.now, -1))
-    )
-    alive = most = 0
-    for _, change in changes:
-        alive += change
-        most = max(most, alive)
-    return most
 
 
 def cost_rows(data: ReportData) -> list[list[str]]:
@@ -235,7 +176,7 @@ def skipped_reasons(data: ReportData) -> list[list[str]]:
 
 
 def made_rows(data: ReportData) -> list[list[str]]:
-    """Versions and machine."""
+    """Times and places: of the campaign, and of this report, which may be made elsewhere and later."""
     campaign = data.campaign
     times = [
         ("campaign made", campaign.created_at),
@@ -251,7 +192,12 @@ def made_rows(data: ReportData) -> list[list[str]]:
         ["study", campaign.study_name],
         ["hosts of its workers", (", ".join(hosts[:MOST_SLOTS_NAMED]) + many) or UNKNOWN],
         ["usable cores of a node", UNKNOWN if campaign.cores is None else number_text(campaign.cores)],
-        *([name, text] for name, text in data.made_with.items()),
+        ["PostgreSQL", data.database or UNKNOWN],
+        [
+            "this report made with",
+            ", ".join(f"{name} {version}" for name, version in data.made_with.items()) or UNKNOWN,
+        ],
+        ["this report made on", data.made_on or UNKNOWN],
     ]
 
 
@@ -271,11 +217,3 @@ def importance_rows(data: ReportData) -> list[list[str]]:
 
 def _last_line(error: str) -> str:
     return error.strip().split("\n")[-1]
-
-
-def _known(value: Any, shown: Callable[[Any], str] = str) -> str:
-    return UNKNOWN if value is None else shown(value)
-
-
-def _money(data: ReportData, amount: Decimal | None) -> str:
-    return UNKNOWN if amount is None else money_text(amount, data.campaign.currency)

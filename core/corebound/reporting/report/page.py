@@ -13,7 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from corebound.reporting.pictures.page import trial_pictures
-from corebound.reporting.report import facts, glance
+from corebound.reporting.report import facts, glance, planned, ran_on
 from corebound.reporting.report.figures.cores import cores
 from corebound.reporting.report.figures.curves import curves
 from corebound.reporting.report.figures.front import front
@@ -111,7 +111,7 @@ _SECTIONS: Final = (
     ("plan", "Plan and outcome"),
     ("workers", "Workers"),
     ("specification", "Specification"),
-    ("made", "Versions and machine"),
+    ("made", "Versions and machines"),
 )
 
 
@@ -143,7 +143,7 @@ def _main(data: ReportData, figures: list[Figure]) -> Markup:
         _section("plan", _plan(data)),
         _section("workers", _workers(data), is_long=True),
         _section("specification", element("pre", facts.specification_text(data), tabindex="0"), is_long=True),
-        _section("made", table(["", ""], facts.made_rows(data), caption="")),
+        _section("made", _made(data), is_long=True),
     )
 
 
@@ -216,9 +216,7 @@ def _failures(data: ReportData) -> Markup:
 
 def _plan(data: ReportData) -> Markup:
     return joined(
-        table(
-            ["", "asked for", "planned", "happened"], facts.plan_rows(data), caption="The plan against what happened"
-        ),
+        table(planned.HEAD, planned.plan_rows(data), caption=planned.caption(data)),
         element("h3", "Where the cores' time went"),
         table(["", "core time", "share"], facts.cost_rows(data), caption=""),
     )
@@ -230,6 +228,25 @@ def _workers(data: ReportData) -> Markup:
         return _nothing("No worker has started yet.")
     hidden = len(data.workers) - len(rows)
     return table(head, rows, caption=f"The last {len(rows)} of {len(data.workers)} workers" if hidden else "")
+
+
+def _made(data: ReportData) -> Markup:
+    groups = ran_on.alike(data)
+    head, rows = ran_on.ran_on_table(groups)
+    marked = [
+        [element("mark", cell) if name in group.differs_in else cell for name, cell in zip(head, row, strict=True)]
+        for group, row in zip(groups, rows, strict=False)
+    ]
+    hidden = len(groups) - len(rows)
+    return joined(
+        element("h3", "What the workers ran on"),
+        element("p", ran_on.in_words(groups)),
+        table(head, marked, caption=f"The {len(rows)} most frequent of {len(groups)}" if hidden else "")
+        if rows
+        else Markup(""),
+        element("h3", "Campaign and report"),
+        table(["", ""], facts.made_rows(data), caption=""),
+    )
 
 
 def _nothing(text: str) -> Markup:
