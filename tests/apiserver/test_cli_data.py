@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -142,7 +143,7 @@ def test_results_come_from_a_one_shot_pod_that_leaves_nothing(tenant: User, camp
 
 def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) -> None:
     campaigns.apply("poles", trials=3)
-    campaigns.phase("poles", "Succeeded")
+    status = campaigns.phase("poles", "Succeeded")
     found = tenant.json("report", "poles", "-o", "poles.html")
     text = (tenant.folder / "poles.html").read_text(encoding="utf-8")
     assert found["bytes"] == len(text.encode())
@@ -150,6 +151,10 @@ def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) 
     assert "poles" in text
     document = json.loads(tenant("report", "poles", "--format", "json")[0])
     assert document["outcome"]["counts"] == {"succeeded": 3}
+    (plan,) = document["plans"]
+    assert (plan["trials"], plan["seconds"]) == (3, None)
+    assert (plan["threads"], plan["workers"]) == (status["plan"]["threads"], status["plan"]["workers"])
+    assert [group["runs_on"]["versions"]["optuna"] for group in document["ran_on"]] == [metadata.version("optuna")]
     assert not one_shot_pods(campaigns)
 
 
