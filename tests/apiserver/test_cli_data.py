@@ -142,7 +142,7 @@ def test_results_come_from_a_one_shot_pod_that_leaves_nothing(tenant: User, camp
 
 
 def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) -> None:
-    campaigns.apply("poles", trials=3)
+    campaigns.apply("poles", trials=3, parallelism=1)
     status = campaigns.phase("poles", "Succeeded")
     found = tenant.json("report", "poles", "-o", "poles.html")
     text = (tenant.folder / "poles.html").read_text(encoding="utf-8")
@@ -156,6 +156,21 @@ def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) 
     assert (plan["threads"], plan["workers"]) == (status["plan"]["threads"], status["plan"]["workers"])
     assert [group["runs_on"]["versions"]["optuna"] for group in document["ran_on"]] == [metadata.version("optuna")]
     assert not one_shot_pods(campaigns)
+
+
+def test_a_plan_that_is_changed_while_it_runs_is_in_the_report(
+    tenant: User, campaigns: Campaigns, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(flag)}}
+    campaigns.apply("poles", trials=4, parallelism=1, trial=trial)
+    campaigns.wait("poles", lambda status: status.get("trials", {}).get("running") == 1, "a running trial")
+    campaigns.patch("poles", parallelism=2)
+    campaigns.wait("poles", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
+    flag.touch()
+    campaigns.phase("poles", "Succeeded")
+    document = json.loads(tenant("report", "poles", "--format", "json")[0])
+    assert [(plan["trials"], plan["workers"], plan["waves"]) for plan in document["plans"]] == [(4, 1, 4), (4, 2, 2)]
 
 
 def test_results_by_the_databases_address(tenant: User, campaigns: Campaigns, database: str) -> None:

@@ -59,6 +59,8 @@ def test_the_first_plan_and_the_newest_are_kept(ledger: Ledger) -> None:
     assert record.created_at < first.decided_at < newest.decided_at
     ledger.campaigns.begin(record.campaign_id, threads=1, workers=1)
     assert ledger.campaigns.get(record.name).plans == (first, newest)
+    ledger.campaigns.keep_plan(record.campaign_id, planned(4, workers=3))
+    assert [kept.workers for kept in ledger.campaigns.get(record.name).plans] == [2, 3]
 
 
 def test_what_a_worker_runs_on_is_said_in_the_statement_that_registers_it(ledger: Ledger) -> None:

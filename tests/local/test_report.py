@@ -85,7 +85,7 @@ def test_the_plan_is_the_one_that_each_run_began_with(corebound: Corebound, tmp_
     assert float(newest["cost"]) > 0
     assert first["decided_at"] < newest["decided_at"]
     assert report["plan"][0] == {
-        "what": "trials", "asked": "5", "planned": "2; 3 in the newest run", "happened": "5 closed",
+        "what": "trials", "asked": "5", "planned": "2; 3 by the newest plan", "happened": "5 closed",
     }  # fmt: skip
 
 

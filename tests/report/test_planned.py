@@ -48,18 +48,18 @@ def test_what_was_decided_is_shown_and_not_what_follows_from_today() -> None:
     assert shown["cost"] == "0.25 EUR for whole nodes"
 
 
-def test_a_newest_run_that_was_planned_otherwise() -> None:
+def test_a_newest_plan_that_is_another_one() -> None:
     data = search(40)
     (first,) = data.campaign.plans
     later = START + timedelta(days=1)
     newest = replace(first, decided_at=later, trials=6, workers=2, waves=3, seconds=180.0, cost=Decimal("0.175"))
     data = with_campaign(data, plans=(first, newest))
     shown = planned(data)
-    assert shown["trials"] == "40; 6 in the newest run"
+    assert shown["trials"] == "40; 6 by the newest plan"
     assert shown["threads of a worker"] == "1"
-    assert shown["workers at once"] == "4; 2 in the newest run"
-    assert shown["time"] == "unknown then (10 min by the mean trial); 3 min in the newest run"
-    assert "that of the newest run at 2026-01-31 12:00:00 UTC" in html_report(data)
+    assert shown["workers at once"] == "4; 2 by the newest plan"
+    assert shown["time"] == "unknown then (10 min by the mean trial); 3 min by the newest plan"
+    assert "the newest one at 2026-01-31 12:00:00 UTC" in html_report(data)
     plans = json.loads(json_report(data))["plans"]
     assert [(plan["trials"], plan["seconds"], plan["cost"]) for plan in plans] == [
         (40, None, None),
@@ -72,7 +72,7 @@ def test_a_campaign_that_has_grown_was_not_planned_whole() -> None:
     data = search(40)
     (first,) = data.campaign.plans
     half = replace(first, trials=20)
-    assert planned(with_campaign(data, plans=(half, half)))["trials"] == "20; 20 in the newest run"
+    assert planned(with_campaign(data, plans=(half, half)))["trials"] == "20; 20 by the newest plan"
 
 
 def test_without_a_plan_what_the_newest_run_began_with() -> None:

@@ -103,7 +103,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class DecidedPlan:
-    """What the ledger keeps of the plan with which a run began, to be held against what happens."""
+    """What the ledger keeps of a plan that was acted on, to be held against what happens."""
 
     decided_at: datetime
     trials: int

@@ -89,7 +89,7 @@ class CampaignRecord:
     artifacts: str | None = None
     """Where the files of its trials are kept, below one folder for each slot: an absolute path or a URL."""
     plans: tuple[DecidedPlan, ...] = ()
-    """With which its first run began, and its newest one; one when it has had one run, none before."""
+    """The one with which its first run began, and the newest one, if there was another; none before it has run."""
 
     @property
     def metrics(self) -> list[str]:

@@ -59,19 +59,23 @@ ATTENDED: Final = text("""
     )
 """)
 
-# A run that ended without a word was active until its workers were last seen. Of plans the first and the newest are kept.
-BEGIN: Final = text("""
+# Of all plans the first and the newest one are kept; when they were decided is the database's time.
+_PLANS: Final = """
+    CASE WHEN cast(:plan AS jsonb) IS NULL THEN plans ELSE jsonb_path_query_array(plans, '$[0]')
+        || (cast(:plan AS jsonb) || jsonb_build_object('decided_at', clock_timestamp())) END
+"""
+# A run that ended without a word was active until its workers were last seen.
+BEGIN: Final = text(f"""
     UPDATE corebound_campaigns SET phase = 'Running', reason = NULL, message = NULL, stop_requested = NULL,
         finished_at = NULL, threads = :threads, workers = :workers, cores = :cores,
         started_at = coalesce(started_at, clock_timestamp()),
         active_seconds = active_seconds + extract(epoch FROM greatest(interval '0', (
             SELECT max(seen_at) FROM corebound_workers w WHERE w.campaign_id = :campaign
         ) - active_since)),
-        active_since = clock_timestamp(),
-        plans = CASE WHEN cast(:plan AS jsonb) IS NULL THEN plans ELSE jsonb_path_query_array(plans, '$[0]')
-            || (cast(:plan AS jsonb) || jsonb_build_object('decided_at', clock_timestamp())) END
+        active_since = clock_timestamp(), plans = {_PLANS}
     WHERE campaign_id = :campaign
 """)
+KEEP_PLAN: Final = text(f"UPDATE corebound_campaigns SET plans = {_PLANS} WHERE campaign_id = :campaign")
 REQUEST_STOP: Final = text("""
     UPDATE corebound_campaigns SET stop_requested = coalesce(stop_requested, :reason)
     WHERE campaign_id = :campaign

@@ -163,6 +163,11 @@ class Campaigns:
             connection.execute(campaign_sql.BEGIN, {"campaign": campaign_id, **values})
             _take_slots_back(connection, campaign_id)
 
+    def keep_plan(self, campaign_id: int, plan: Plan) -> None:
+        """A campaign that runs goes on by another plan: kept for reports as its newest one."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(campaign_sql.KEEP_PLAN, {"campaign": campaign_id, "plan": kept(plan)})
+
     def take_slots_back(self, campaign_id: int) -> None:
         """Every worker is gone: what ran is open again, not counted as lost."""
         with storage_errors(self._engine), self._engine.begin() as connection:

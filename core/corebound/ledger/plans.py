@@ -1,6 +1,6 @@
-"""The plans with which runs began, as a campaign's row keeps them: the first one and the newest.
+"""The plans that were acted on, as a campaign's row keeps them: the first one and the newest.
 
-Small and of constant size, however often a campaign is carried on. Money is a text, since binary fractions are none.
+Small and of constant size, however often a campaign is planned anew. Money is a text, since binary fractions are none.
 """
 
 from __future__ import annotations

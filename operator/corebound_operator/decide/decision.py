@@ -22,6 +22,7 @@ from corebound_operator.decide.world import (
     DeleteCampaign,
     DeleteJob,
     FinishCampaign,
+    KeepPlan,
     Problem,
     RequestStop,
     World,
@@ -177,6 +178,8 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
                 again_in=STOPPING_SECONDS,
             )
         actions.append(BeginCampaign(plan=plan))
+    elif _is_planned_anew(ledger, plan):
+        actions.append(KeepPlan(plan=plan))
     live = live_job(world.jobs)
     wanted = _wanted_workers(ledger, plan)
     if live is None:
@@ -190,6 +193,14 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         actions=tuple(actions),
         again_in=poll_seconds,
     )
+
+
+def _is_planned_anew(ledger: LedgerSummary, plan: Plan) -> bool:
+    """Whether it has another shape than the newest one that was kept; expected times change all the time."""
+    if not ledger.campaign.plans:
+        return False
+    newest = ledger.campaign.plans[-1]
+    return (newest.trials, newest.threads, newest.workers) != (plan.trials, plan.threads, plan.workers)
 
 
 def _wanted_workers(ledger: LedgerSummary, plan: Plan) -> int:

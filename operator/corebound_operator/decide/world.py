@@ -92,6 +92,13 @@ class BeginCampaign:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeepPlan:
+    """The campaign goes on by another plan, which the ledger keeps for reports."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestStop:
     """Running trials are to be stopped for good."""
 
@@ -112,7 +119,17 @@ class DeleteCampaign:
     """The object goes: its time after the end has passed."""
 
 
-Action = CreateJob | ResizeJob | SuspendJob | DeleteJob | BeginCampaign | RequestStop | FinishCampaign | DeleteCampaign
+Action = (
+    CreateJob
+    | ResizeJob
+    | SuspendJob
+    | DeleteJob
+    | BeginCampaign
+    | KeepPlan
+    | RequestStop
+    | FinishCampaign
+    | DeleteCampaign
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ from corebound_operator.decide.world import (
     DeleteCampaign,
     DeleteJob,
     FinishCampaign,
+    KeepPlan,
     Problem,
     RequestStop,
     ResizeJob,
@@ -222,6 +223,8 @@ class Reconciler:
             case BeginCampaign(plan=plan):
                 cores = plan.pool.cores * plan.pool.nodes
                 ledger.campaigns.begin(campaign_id, threads=plan.threads, workers=plan.workers, cores=cores, plan=plan)
+            case KeepPlan(plan=plan):
+                ledger.campaigns.keep_plan(campaign_id, plan)
             case RequestStop(reason=reason):
                 ledger.campaigns.request_stop(campaign_id, reason)
             case FinishCampaign(phase=phase, reason=reason, message=message):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from corebound.api.plan import DecidedPlan
 from corebound.api.records import Phase
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
 from corebound_operator.decide.world import (
@@ -13,6 +16,7 @@ from corebound_operator.decide.world import (
     DeleteCampaign,
     DeleteJob,
     FinishCampaign,
+    KeepPlan,
     Problem,
     RequestStop,
     ResizeJob,
@@ -21,7 +25,7 @@ from corebound_operator.decide.world import (
     World,
 )
 
-from .worlds import job, plan, summary, world
+from .worlds import NOW, job, plan, summary, world
 
 
 def decided(seen: World) -> Decision:
@@ -44,6 +48,18 @@ def test_nothing_is_done_while_everything_runs() -> None:
     decision = decided(world(summary(open=6, running=4), job()))
     assert decision.actions == ()
     assert decision.phase is Phase.RUNNING
+
+
+def test_another_plan_of_a_running_campaign_is_kept_and_the_same_is_not() -> None:
+    before = DecidedPlan(
+        decided_at=NOW, trials=4, threads=1, workers=4, waves=1, seconds=60.0, cost=None, currency="USD",
+    )  # fmt: skip
+    running = summary(open=6, running=4)
+    kept = replace(running, campaign=replace(running.campaign, plans=(before,)))
+    assert decided(world(kept, job())).actions == (), "only its expected time differs"
+    actions = decided(world(kept, job(), workers=6)).actions
+    assert actions[0] == KeepPlan(plan=plan(6))
+    assert [type(action) for action in actions[1:]] == [ResizeJob]
 
 
 def test_a_job_that_has_just_been_made_is_left_alone() -> None:

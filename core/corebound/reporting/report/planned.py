@@ -1,4 +1,4 @@
-"""The plan as it was decided when a run began, against what was asked for and what happened. Pure.
+"""The plan as it was decided then, against what was asked for and what happened. Pure.
 
 Nothing is planned anew: the machine that makes a report is not the one that was planned for. What could go wrong: a campaign
 begun by a version that kept no plan; then threads and workers of its newest run are known, and what follows from them.
@@ -24,7 +24,7 @@ HEAD: Final = ["", "asked for", "planned", "happened"]
 
 
 def plan_rows(data: ReportData) -> list[list[str]]:
-    """What was asked, what was planned, what happened; where the newest run was planned otherwise, that too."""
+    """What was asked, what was planned, what happened; where the newest plan is another one, that too."""
     spec, campaign, summary = data.campaign.specification.get("spec", {}), data.campaign, data.summary
     budget, deadline = spec.get("budget"), spec.get("activeDeadlineSeconds")
     cost = reserved_cost(summary)
@@ -73,12 +73,12 @@ def caption(data: ReportData) -> str:
     plans = data.campaign.plans
     if not plans:
         return "The plan against what happened"
-    newest = "" if len(plans) == 1 else f", that of the newest run at {plans[-1].decided_at:%Y-%m-%d %H:%M:%S %Z}"
+    newest = "" if len(plans) == 1 else f", the newest one at {plans[-1].decided_at:%Y-%m-%d %H:%M:%S %Z}"
     return f"The plan, decided at {plans[0].decided_at:%Y-%m-%d %H:%M:%S %Z}{newest}, against what happened"
 
 
 def plan_mappings(data: ReportData) -> list[dict[str, Any]]:
-    """The plans of the first and of the newest run as JSON objects; money as text."""
+    """The first plan and the newest one as JSON objects; money as text."""
     return [
         {
             "decided_at": plan.decided_at.isoformat(),
@@ -109,10 +109,10 @@ def most_at_once(data: ReportData) -> int:
 
 
 def _trials(data: ReportData) -> str:
-    """Of a newest run those that were left; a campaign that has grown may have begun twice with as many."""
+    """The newest plan may be for those that were left; a campaign that has grown may have begun twice with as many."""
     plans = _plans(data)
     if len(plans) == 2 and plans[0].trials != data.campaign.trials:
-        return f"{plans[0].trials}; {plans[1].trials} in the newest run"
+        return f"{plans[0].trials}; {plans[1].trials} by the newest plan"
     return _planned(data, lambda plan: str(plan.trials))
 
 
@@ -121,7 +121,7 @@ def _planned(data: ReportData, shown: Callable[[DecidedPlan], str]) -> str:
     if not plans:
         return UNKNOWN
     first, newest = shown(plans[0]), shown(plans[-1])
-    return first if first == newest else f"{first}; {newest} in the newest run"
+    return first if first == newest else f"{first}; {newest} by the newest plan"
 
 
 def _plans(data: ReportData) -> tuple[DecidedPlan, ...]:
