@@ -64,10 +64,10 @@ class ControlPlane:
         """The server's own, and so its own authority."""
         return self.folder / "certificates" / "apiserver.crt"
 
-    def kubeconfig_of(self, token: str, *, name: str) -> Path:
-        """A kubeconfig for another bearer token."""
+    def kubeconfig_of(self, token: str, *, name: str, **cluster: str) -> Path:
+        """A kubeconfig for another bearer token, or with more about the cluster."""
         path = self.folder / f"kubeconfig-{name}"
-        path.write_text(json.dumps(_kubeconfig(self.url, self.certificate, token)), encoding="utf-8")
+        path.write_text(json.dumps(_kubeconfig(self.url, self.certificate, token, **cluster)), encoding="utf-8")
         path.chmod(0o600)
         return path
 
@@ -206,11 +206,12 @@ def _write_keys(plane: ControlPlane) -> None:
     tokens.chmod(0o600)
 
 
-def _kubeconfig(url: str, certificate: Path, token: str) -> dict[str, Any]:
+def _kubeconfig(url: str, certificate: Path, token: str, **cluster: str) -> dict[str, Any]:
+    cluster = {"server": url, "certificate-authority": str(certificate), **cluster}
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(certificate)}}],
+        "clusters": [{"name": "test", "cluster": cluster}],
         "users": [{"name": "test", "user": {"token": token}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         "current-context": "test",

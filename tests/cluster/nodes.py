@@ -278,7 +278,7 @@ class ProcessNode:
         path = PODS.path(namespace=pod.namespace, name=pod.name)
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.manifest["metadata"]["uid"]}}
         with contextlib.suppress(CoreboundError):
-            self._cluster._request("DELETE", path, body=options)
+            self._cluster.connection.request("DELETE", path, body=options)
 
     def _report(self, pod: _Pod, phase: str, state: Manifest, *, ready: bool = False) -> None:
         container = pod.manifest["spec"]["containers"][0]

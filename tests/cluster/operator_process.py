@@ -41,8 +41,8 @@ class OperatorProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self._plane, self._namespaces = plane, namespaces
         self._folder, self._database = folder, database
-        self._kubeconfig = plane.kubeconfig_of(plane.operator_token, name="operator")
         self.port = free_port()
+        self._kubeconfig = plane.kubeconfig_of(plane.operator_token, name=f"operator-{self.port}")
         (folder / "settings.yaml").write_text(json.dumps({"logFormat": "json", **settings}), encoding="utf-8")
         self.process: subprocess.Popen[bytes] | None = None
 

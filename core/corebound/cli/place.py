@@ -96,7 +96,8 @@ def campaigns_at(place: Place) -> Campaigns:
 
     try:
         from corebound.cluster.campaigns import Campaigns
-        from corebound.cluster.client import connect, current_namespace
+        from corebound.cluster.client import connect
+        from corebound.cluster.configuration import current_namespace
 
         cluster = connect(context=place.context)
         namespace = place.namespace or current_namespace(context=place.context)

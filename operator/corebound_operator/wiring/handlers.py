@@ -29,7 +29,7 @@ def registry(*, queue: WorkQueue, cluster: Cluster) -> kopf.OperatorRegistry:
 
     @kopf.on.login(registry=made)
     def login(**_: Any) -> kopf.ConnectionInfo:
-        access = cluster.access()
+        access = cluster.connection.access()
         expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=LOGIN_MINUTES)
         return kopf.ConnectionInfo(
             server=access.server,
@@ -39,6 +39,7 @@ def registry(*, queue: WorkQueue, cluster: Cluster) -> kopf.OperatorRegistry:
             token=access.token,
             certificate_path=access.certificate,
             private_key_path=access.key,
+            proxy_url=access.proxy,
             expiration=expires,
         )
 

@@ -70,7 +70,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
 
     queue = WorkQueue()
     metrics = Metrics(queue)
-    cluster.observe = metrics.requested
+    cluster.connection.observe = metrics.requested
     databases = Databases(cluster, database, isolation=settings.isolation)
     reconciler = Reconciler(
         cluster=cluster,
