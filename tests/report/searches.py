@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from corebound.api.plan import DecidedPlan
 from corebound.api.records import (
@@ -25,10 +24,12 @@ from corebound.api.records import (
 from corebound.reporting.report.data import ReportData, chosen_curves
 from corebound.reporting.report.importance import importance_of
 
+from ..made_up import NOW, record, summary_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-START = datetime(2026, 1, 30, 12, tzinfo=UTC)
+START = NOW
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">'\"&amp; {b}"
 TRACEBACK = (
     'Traceback (most recent call last):\n  File "train.py", line 3, in objective\nValueError: loss is nan at step '
@@ -167,57 +168,38 @@ def _summary(
     good = [row for row in rows if row.state is SlotState.SUCCEEDED and row.values]
     best = min(good, key=lambda row: row.values or (), default=None)
     ended = [row.finished_at for row in rows if row.finished_at]
-    return LedgerSummary(
-        campaign=_campaign(name, metrics, trials, phase),
-        now=START + timedelta(hours=2),
-        counts={
+    return summary_of(
+        _campaign(name, metrics, trials, phase),
+        {
             state: sum(row.state is state for row in rows)
             for state in SlotState
             if any(row.state is state for row in rows)
         },
+        now=START + timedelta(hours=2),
         claimable=0,
-        live_workers=0,
         best=None
         if best is None or best.values is None or len(metrics) > 1
         else BestTrial(slot=best.slot, number=best.slot, value=best.values[0], params=best.params),
         front_size=None if len(metrics) == 1 else 1,
         cpu_seconds=sum(worker.telemetry.cpu_seconds for worker in workers),
         worker_seconds=sum(worker.telemetry.wall_seconds for worker in workers),
-        throttled_seconds=0,
         mean_trial_seconds=60 if good else None,
         first_claim_at=START if ended else None,
         last_close_at=max(ended, default=None),
-        failed_first=False,
-        last_error=None,
     )
 
 
 def _campaign(name: str, metrics: Sequence[str], trials: int, phase: Phase) -> CampaignRecord:
     objectives = [{"metric": metric, "direction": "minimize"} for metric in metrics]
     pool = {"pricePerHour": "3.50"}
-    return CampaignRecord(
-        campaign_id=1,
-        uid=UUID(int=1),
-        name=name,
+    return record(
+        name,
         specification={"metadata": {"name": name}, "spec": {"trials": trials, "objectives": objectives, "pool": pool}},
-        study_name=name,
-        study_id=1,
         trials=trials,
         phase=phase,
         reason="AllTrialsClosed" if phase is Phase.SUCCEEDED else None,
         message=f"{trials} trials closed" if phase.is_final else None,
-        stop_requested=None,
-        retries=2,
-        retry_exceptions=False,
-        heartbeat_seconds=10,
-        lease_seconds=40,
-        threads=1,
         workers=4,
-        cores=4,
-        created_at=START,
-        started_at=START,
-        finished_at=None,
-        active_seconds=0,
         active_since=None,
         plans=(
             DecidedPlan(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from corebound.api.jobs import JobView
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.plan import Plan, Pool
-from corebound.api.records import BestTrial, CampaignRecord, LedgerSummary, Phase, SlotState
+from corebound.api.records import BestTrial, LedgerSummary, Phase, SlotState
 from corebound_operator.decide.world import World
 
-NOW = datetime(2026, 1, 30, 12, tzinfo=UTC)
+from ...made_up import NOW, record, summary_of
+
 UID = "00000000-0000-0000-0000-000000000001"
 
 
@@ -68,47 +68,25 @@ def summary(
     worker_seconds: float = 100.0,
     **counts: int,
 ) -> LedgerSummary:
-    campaign = CampaignRecord(
-        campaign_id=1,
-        uid=UUID(UID),
-        name="poles",
+    campaign = record(
         specification={"spec": spec or specification()},
-        study_name="poles",
-        study_id=1,
         trials=trials if trials is not None else sum(counts.values()),
         phase=phase,
         reason="AllTrialsClosed" if phase.is_final else None,
         message="10 trials closed" if phase.is_final else None,
         stop_requested=stop_requested,
-        retries=2,
-        retry_exceptions=False,
-        heartbeat_seconds=10,
-        lease_seconds=40,
-        threads=1,
-        workers=2,
-        cores=4,
-        created_at=NOW,
-        started_at=NOW,
         finished_at=None if finished_ago is None else NOW - timedelta(seconds=finished_ago),
-        active_seconds=0,
-        active_since=NOW,
     )
-    return LedgerSummary(
-        campaign=campaign,
-        now=NOW,
-        counts={SlotState(name): count for name, count in counts.items()},
+    return summary_of(
+        campaign,
+        {SlotState(name): count for name, count in counts.items()},
         claimable=counts.get("open", 0) + expired,
-        live_workers=0,
         best=None if best is None else BestTrial(slot=3, number=3, value=best, params={"x": 1.5}),
-        front_size=None,
         cpu_seconds=97.0,
         worker_seconds=worker_seconds,
-        throttled_seconds=0.0,
-        mean_trial_seconds=None,
         first_claim_at=NOW if counts.get("running") or counts.get("succeeded") else None,
         last_close_at=NOW if counts.get("succeeded") else None,
         failed_first=failed_first,
-        last_error=None,
     )
 
 

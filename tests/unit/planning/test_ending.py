@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corebound.api.records import BestTrial, CampaignRecord, LedgerSummary, Phase, SlotState
+from corebound.api.records import BestTrial, LedgerSummary, Phase, SlotState
 from corebound.api.spec import SearchCampaign
 from corebound.planning.ending import EndReason, campaign_ending
 
+from ...made_up import NOW, record, summary_of
+
 MakeCampaign = Callable[..., SearchCampaign]
-STARTED = datetime(2026, 1, 30, 12, tzinfo=UTC)
 
 
 def summary(
@@ -32,45 +32,19 @@ def summary(
     **counts: int,
 ) -> LedgerSummary:
     """A ledger's answer; counts by the names of slot states."""
-    campaign = CampaignRecord(
-        campaign_id=1,
-        uid=UUID(int=1),
-        name="ended",
+    campaign = record(
+        "ended",
         specification={},
-        study_name="ended",
-        study_id=1,
         trials=sum(counts.values()),
-        phase=Phase.RUNNING,
-        reason=None,
-        message=None,
         stop_requested=stop_requested,
-        retries=2,
-        retry_exceptions=False,
-        heartbeat_seconds=10,
-        lease_seconds=40,
-        threads=1,
-        workers=2,
-        cores=2,
-        created_at=STARTED,
-        started_at=STARTED,
-        finished_at=None,
         active_seconds=active_before,
-        active_since=STARTED,
     )
-    return LedgerSummary(
-        campaign=campaign,
-        now=STARTED + timedelta(seconds=after),
-        counts={SlotState(name): count for name, count in counts.items()},
-        claimable=counts.get("open", 0),
+    return summary_of(
+        campaign,
+        {SlotState(name): count for name, count in counts.items()},
+        now=NOW + timedelta(seconds=after),
         live_workers=2,
         best=None if best is None else BestTrial(slot=0, number=7, value=best, params={}),
-        front_size=None,
-        cpu_seconds=0,
-        worker_seconds=0,
-        throttled_seconds=0,
-        mean_trial_seconds=None,
-        first_claim_at=None,
-        last_close_at=None,
         failed_first=failed_first,
         last_error=last_error,
     )
