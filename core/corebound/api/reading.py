@@ -1,48 +1,32 @@
 """From the bytes of a file to JSON values, with the line of each and everything that is wrong with them as YAML.
 
-The text is taken apart by PyYAML (libyaml, from which kubectl's reader was made) and put together here, because keys
-given twice, merges, numbers and tags must come out as kubectl makes them. What could go wrong: no text, no YAML, a
-second document, a key twice, a name for a value that contains itself, nesting or repetition without end.
+The text comes as nodes (:mod:`.nodes`), whose values are made here, because keys given twice, merges, numbers and tags must
+come out as kubectl makes them. What could go wrong: no text, a key twice, a merge that readers disagree about, a number or a
+character that nothing can keep, repetition without end.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
-from corebound.api.errors import Problem, SpecError
+from corebound.api.errors import Problem
 from corebound.api.model import Path, shown
+from corebound.api.nodes import DEEPEST, compose, refused
 from corebound.api.scalars import json_number, key_scalar, plain_scalar, tagged_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from corebound.api.nodes import Node
     from corebound.api.scalars import Scalar
 
-DEEPEST: Final = 100
 MOST_BYTES: Final = 3 * 2**20
 """What an API server accepts in one request."""
 MOST_REPEATED: Final = 100_000
 """Aliases repeat what they name: a few lines could become more values than any memory holds."""
-
-
-_TWO_ESCAPES: Final = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 KEY: Final = -1
 """Ends the path of a key itself in ``written``, as opposed to its value's."""
 _MERGE: Final = "tag:yaml.org,2002:merge"
-_HINTS: Final = {
-    "mapping values are not allowed": "; put a text that holds a colon and a space in quotes",
-    "did not find expected key": "; are the lines above indented alike, and brackets and quotes closed?",
-    "did not find expected ',' or": "; is a bracket or a comma missing?",
-    "unexpected ':'": "; is the space or the value after it missing?",
-    "cannot start any token": "; put a text that begins so in quotes",
-    "control characters are not allowed": "; remove them, or write them as an escape in double quotes",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,37 +42,18 @@ class Document:
     """What is wrong but leaves the rest readable; ``value`` has null there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Node:
-    """A scalar (its text), a list, a mapping (pairs) or another name (alias) of one of these."""
-
-    line: int
-    tag: str | None = None
-    quoted: bool = False
-    text: str | None = None
-    items: list[_Node] = field(default_factory=list)
-    pairs: list[tuple[_Node, _Node]] | None = None
-    alias: _Node | None = None
-
-
 def read_document(data: bytes, *, file: str) -> Document:
     """The one document in ``data``. Raises :class:`SpecError` where nothing of it can be read."""
     if len(data) > MOST_BYTES:
-        raise _refused(file, f"has more than {MOST_BYTES} bytes, too much for a campaign and for an API server")
+        raise refused(file, f"has more than {MOST_BYTES} bytes, too much for a campaign and for an API server")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise _refused(file, "is no UTF-8 text; save it as UTF-8", line) from error
-    try:
-        root = _root(_with_whole_characters(text), file)
-    except yaml.MarkedYAMLError as error:
-        raise _no_yaml(error, text, file) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _refused(file, f"holds the character U+{error.character:04X}, which YAML does not allow", line) from error
+        raise refused(file, "is no UTF-8 text; save it as UTF-8", line) from error
+    root = compose(text, file=file)
     if root is None:
-        raise _refused(file, "is empty, expected a SearchCampaign")
+        raise refused(file, "is empty, expected a SearchCampaign")
     values = _Values(file)
     value = values.of(root, ())
     return Document(value=value, lines=values.lines, written=values.written, problems=tuple(values.problems))
@@ -102,7 +67,7 @@ def document_of(value: object) -> Document:
 
 def _as_json(value: object, path: Path, problems: list[Problem]) -> Any:
     if len(path) > DEEPEST:
-        raise _refused("", f"is nested deeper than {DEEPEST} levels")
+        raise refused("", f"is nested deeper than {DEEPEST} levels")
     if isinstance(value, dict):
         return {
             _as_json_text(name, path, problems): _as_json(inner, (*path, str(name)), problems)
@@ -139,88 +104,12 @@ def _as_json_text(text: object, path: Path, problems: list[Problem]) -> str:
     return str(text)
 
 
-def _with_whole_characters(text: str) -> str:
-    """JSON writes characters beyond 16 bits as two escapes, which YAML does not know; kubectl reads JSON as JSON."""
-    if not _TWO_ESCAPES.search(text):
-        return text
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return _TWO_ESCAPES.sub(lambda pair: pair[1] + json.loads(f'"{pair[2]}"'), text)
-
-
 def field_text(path: Path) -> str:
     """``spec.search.parameters[0].low``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return text
-
-
-def _root(text: str, file: str) -> _Node | None:
-    """The only document that holds anything, as nodes."""
-    # libyaml allows tabs where kubectl does; PyYAML's own scanner, the fallback, refuses some of them.
-    events = iter(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    found: _Node | None = None
-    for event in events:
-        if not isinstance(event, yaml.DocumentStartEvent):
-            continue
-        if event.version is not None and event.version != (1, 1):
-            raise _refused(file, "asks for another YAML than 1.1, which kubectl reads; remove the line", 1)
-        node = _Composer(events, file).node(next(events), depth=0)
-        if node.text == "" and not node.quoted and node.tag is None:
-            continue
-        if found is not None:
-            line = event.start_mark.line + 1 if event.start_mark else None
-            raise _refused(file, "found several documents, expected one campaign a file; split it", line)
-        found = node
-    return found
-
-
-class _Composer:
-    """Takes nodes off the stream of events; knows the anchors of one document."""
-
-    def __init__(self, events: Iterator[Any], file: str) -> None:
-        self._events, self._file = events, file
-        self._anchors: dict[str, _Node | None] = {}
-
-    def node(self, event: Any, *, depth: int) -> _Node:
-        """The node that begins with ``event``."""
-        line = event.start_mark.line + 1
-        if depth > DEEPEST:
-            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", line)
-        if isinstance(event, yaml.AliasEvent):
-            return _Node(line=line, alias=self._named(str(event.anchor), line))
-        if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        node = self._own(event, line, depth)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = node
-        return node
-
-    def _own(self, event: Any, line: int, depth: int) -> _Node:
-        if isinstance(event, yaml.ScalarEvent):
-            plain = event.implicit[0] or event.tag is not None
-            return _Node(line=line, tag=event.tag, quoted=not plain, text=event.value)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return _Node(line=line, items=list(self._nodes(depth)))
-        keys_and_values = iter(self._nodes(depth))
-        return _Node(line=line, pairs=list(zip(keys_and_values, keys_and_values, strict=True)))
-
-    def _nodes(self, depth: int) -> Iterator[_Node]:
-        for event in self._events:
-            if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
-                return
-            yield self.node(event, depth=depth + 1)
-
-    def _named(self, name: str, line: int) -> _Node:
-        if name not in self._anchors:
-            raise _refused(self._file, f"names *{name}, but no &{name} stands before it", line)
-        node = self._anchors[name]
-        if node is None:
-            raise _refused(self._file, f"names *{name} inside of &{name} itself, which would have no end", line)
-        return node
 
 
 class _Values:
@@ -232,12 +121,12 @@ class _Values:
         self.written: dict[Path, str] = {}
         self.problems: list[Problem] = []
 
-    def of(self, node: _Node, path: Path) -> Any:
+    def of(self, node: Node, path: Path) -> Any:
         """The value of ``node``, which stands at ``path``."""
         if self._aliases:
             self._count_repeated(node.line)
         if len(path) > DEEPEST:
-            raise _refused(self._file, f"is nested deeper than {DEEPEST} levels", node.line)
+            raise refused(self._file, f"is nested deeper than {DEEPEST} levels", node.line)
         self.lines.setdefault(path, node.line)
         if node.alias is not None:
             self._aliases += 1
@@ -250,7 +139,7 @@ class _Values:
             return self._mapping(node.pairs, path)
         return [self.of(item, (*path, index)) for index, item in enumerate(node.items)]
 
-    def _scalar(self, node: _Node, text: str, path: Path) -> Scalar:
+    def _scalar(self, node: Node, text: str, path: Path) -> Scalar:
         try:
             value = _value(node, text)
         except ValueError as error:
@@ -267,7 +156,7 @@ class _Values:
         self.written[path] = text
         return value
 
-    def _mapping(self, pairs: list[tuple[_Node, _Node]], path: Path) -> dict[str, Any]:
+    def _mapping(self, pairs: list[tuple[Node, Node]], path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
         merged: set[str] = set()
         for key, value in pairs:
@@ -288,7 +177,7 @@ class _Values:
             found[name] = self.of(value, here)
         return found
 
-    def _merge(self, value: _Node, path: Path, found: dict[str, Any]) -> set[str]:
+    def _merge(self, value: Node, path: Path, found: dict[str, Any]) -> set[str]:
         """Take over the keys of ``<<: value``; those that stand before it may not be among them."""
         several = value.text is None and value.pairs is None and value.alias is None
         merged: dict[str, Any] = {}
@@ -310,7 +199,7 @@ class _Values:
         found |= merged
         return set(merged)
 
-    def _name(self, key: _Node, path: Path) -> str | None:
+    def _name(self, key: Node, path: Path) -> str | None:
         target = key.alias or key
         if target.text is None:
             self._problem("found a list or a mapping as a key, expected a name", path, key.line)
@@ -329,7 +218,7 @@ class _Values:
     def _count_repeated(self, line: int) -> None:
         self._repeated += 1
         if self._repeated > MOST_REPEATED:
-            raise _refused(self._file, f"repeats more than {MOST_REPEATED} values by aliases", line)
+            raise refused(self._file, f"repeats more than {MOST_REPEATED} values by aliases", line)
 
     def _refuse_nul(self, text: str, path: Path, line: int) -> None:
         if "\0" in text:
@@ -344,26 +233,7 @@ class _Values:
         self.problems.append(Problem(file=self._file, line=line, field=field_text(path), message=message))
 
 
-def _value(node: _Node, text: str) -> Scalar:
+def _value(node: Node, text: str) -> Scalar:
     if node.quoted:
         return text
     return tagged_scalar(node.tag, text) if node.tag else plain_scalar(text)
-
-
-def _no_yaml(error: yaml.MarkedYAMLError, text: str, file: str) -> SpecError:
-    """What PyYAML says, with a hint where it is known what people mean."""
-    if "unexpected end of stream" in str(error.problem) and error.context_mark:
-        return _refused(file, "is no YAML: the quote that begins here is never closed", error.context_mark.line + 1)
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
-    lines = text.splitlines()
-    written = lines[line - 1] if line is not None and line <= len(lines) else ""
-    indent = written[: len(written) - len(written.lstrip())]
-    hint = next((advice for words, advice in _HINTS.items() if words in str(error.problem)), "")
-    if "\t" in indent:
-        hint = "; the line begins with a tab, indent with spaces"
-    return _refused(file, f"is no YAML: {error.problem or error.context}{hint}", line)
-
-
-def _refused(file: str, message: str, line: int | None = None) -> SpecError:
-    return SpecError([Problem(file=file, line=line, message=message)])
