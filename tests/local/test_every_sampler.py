@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import pytest
 
-from corebound.api.search import Search, holds
+from corebound.api.parameters import holds
+from corebound.api.search import Search
 from corebound_trial.runner.sampling import make_sampler, suggest_declared
 from corebound_trial.runner.seeds import slot_seed
 

@@ -11,16 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import BINDING_VARIABLES, MOST_COMPILE_THREADS, THREAD_COUNT_VARIABLES
-from corebound.api.search import (
-    MOST_EXACT,
-    PRUNER_OPTIONS,
-    SAMPLER_OPTIONS,
-    CategoricalParameter,
-    FloatParameter,
-    Pruner,
-    Sampler,
-    Search,
-)
+from corebound.api.parameters import MOST_EXACT, CategoricalParameter, FloatParameter
+from corebound.api.search import PRUNER_OPTIONS, SAMPLER_OPTIONS, Pruner, Sampler, Search
 from corebound.api.spec import CampaignSpec, SearchCampaign
 from corebound.api.structural import quoted, rule, said
 from corebound.api.template import EnvFrom, PodTemplate

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from corebound.api.model import Finding, Path, Rule
-    from corebound.api.search import Parameter
+    from corebound.api.parameters import Parameter
     from corebound.api.workload import WorkloadParameter
 
 API_VERSION: Final = "corebound.dev/v1alpha1"

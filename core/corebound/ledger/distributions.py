@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from corebound.api.search import CategoricalParameter, IntParameter, holds
+from corebound.api.parameters import CategoricalParameter, IntParameter, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from corebound.api.search import Parameter
+    from corebound.api.parameters import Parameter
 
 
 def distributions_of(parameters: Iterable[Parameter]) -> dict[str, BaseDistribution]:

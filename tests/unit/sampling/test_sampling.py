@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corebound.api.errors import ObjectiveError
-from corebound.api.search import Search, values_of
+from corebound.api.parameters import values_of
+from corebound.api.search import Search
 from corebound_trial.runner.points import fixed_params, grid_point
 from corebound_trial.runner.sampling import distributions_of, make_pruner, make_sampler, suggest_declared
 from corebound_trial.runner.seeds import campaign_seed, sampler_seed, seed_everything, slot_seed

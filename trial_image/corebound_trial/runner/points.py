@@ -9,12 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from corebound.api.search import FloatParameter, values_of
+from corebound.api.parameters import FloatParameter, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from corebound.api.search import Parameter, Search
+    from corebound.api.parameters import Parameter
+    from corebound.api.search import Search
 
 
 def fixed_params(search: Search, slot: int) -> dict[str, Any]:

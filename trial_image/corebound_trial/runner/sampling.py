@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-    from corebound.api.search import Parameter, Search
+    from corebound.api.parameters import Parameter
+    from corebound.api.search import Search
 
 __all__ = ["distributions_of", "fixed_params", "make_pruner", "make_sampler", "suggest_declared"]
 
