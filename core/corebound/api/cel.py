@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import BINDING_VARIABLES, MOST_COMPILE_THREADS, THREAD_COUNT_VARIABLES
+from corebound.api.names import CAMPAIGN_NAME_EXPECTED, LONGEST_NAME
 from corebound.api.parameters import MOST_EXACT, CategoricalParameter, FloatParameter
 from corebound.api.search import PRUNER_OPTIONS, SAMPLER_OPTIONS, Pruner, Sampler, Search
 from corebound.api.spec import CampaignSpec, SearchCampaign
 from corebound.api.structural import quoted, rule, said
 from corebound.api.template import EnvFrom, PodTemplate
 from corebound.api.trial import KINDS, EnvVar, TrialSpec
-from corebound.api.values import CAMPAIGN_NAME_EXPECTED, LONGEST_NAME
 from corebound.api.workload import ALL_PARAMETERS, PARAMETERS, WORKLOAD_METRICS
 
 if TYPE_CHECKING:
