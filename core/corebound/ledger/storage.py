@@ -9,26 +9,23 @@ stays away longer than the grace (StorageUnreachableError).
 from __future__ import annotations
 
 import copy
-import functools
 import json
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from optuna.distributions import check_distribution_compatibility, distribution_to_json
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from sqlalchemy.exc import DBAPIError
 
 from corebound.api.errors import FencedError
 from corebound.ledger import trial_sql
-from corebound.ledger.connection import Identity, carry_identity, database_url, make_engine, translated
-from corebound.ledger.patience import GRACE_SECONDS, patiently
+from corebound.ledger.patience import GRACE_SECONDS
 from corebound.ledger.trial_sql import stored_form
 from corebound.ledger.trials import FINISHED, TrialCache, parsed_distribution, read_trial
+from corebound.ledger.worker_session import WorkerSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, TrialState
@@ -51,12 +48,12 @@ class CampaignStorage(BaseStorage):
     """The storage of one worker; ``bind`` says for which attempt it writes."""
 
     def __init__(self, url: str, *, application: str = "corebound-trial", grace: float = GRACE_SECONDS) -> None:
-        self._url = url
-        self._identity = Identity()
-        self._grace = grace
-        self._lock = threading.RLock()
-        self._engine = make_engine(url, connections=1, application=application)
-        self._statements = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._session = WorkerSession(url, application=application, grace=grace)
+        self._lock = self._session.lock
+        self._execute = self._session.execute
+        self._delegate = self._session.delegate
+        self.patiently = self._session.patiently
+        """A call again and again while the database is away, for the grace."""
         self._caches: dict[int, TrialCache] = {}
         self._directions: dict[int, list[StudyDirection]] = {}
         self._study_ids: dict[str, int] = {}
@@ -67,38 +64,24 @@ class CampaignStorage(BaseStorage):
     @property
     def engine(self) -> Any:
         """The one connection's engine, shared with checkpoints."""
-        return self._engine
-
-    @functools.cached_property
-    def _backend(self) -> RDBStorage:
-        """Optuna's own storage over the same connection, for all that no trial does as a rule."""
-        backend = RDBStorage(
-            database_url(self._url).render_as_string(hide_password=False),
-            engine_kwargs={"pool": self._engine.pool},
-            skip_compatibility_check=True,
-            skip_table_creation=True,
-        )
-        carry_identity(backend.engine, self._identity)
-        return backend
+        return self._session.engine
 
     def __reduce__(self) -> Any:
         """For objectives that hand their study to processes of their own: there it has a connection of its own."""
-        return _restored, (self._url, self._grace, self._identity.claim)
+        return _restored, (self._session.url, self._session.grace, self._session.identity.claim)
 
     def close(self) -> None:
         """Let go of the connection."""
-        self.remove_session()
-        self._engine.dispose()
+        self._session.close()
 
     def remove_session(self) -> None:
         """As Optuna's."""
-        if "_backend" in vars(self):
-            self._backend.remove_session()
+        self._session.forget_session()
 
     def bind(self, claim: SlotClaim | None) -> None:
         """What follows is written for ``claim``."""
         with self._lock:
-            self._identity.claim = claim
+            self._session.identity.claim = claim
             self._own = None
 
     # --- the worker's own trial -----------------------------------------------------------------------------------
@@ -113,7 +96,7 @@ class CampaignStorage(BaseStorage):
 
     def carry_on(self, trial_id: int, *, study_id: int) -> None:
         """Take over the slot's trial as it stands in the database."""
-        own = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
+        own = self._fresh(trial_id)
         with self._lock:
             self._own, self._own_study = own, study_id
 
@@ -201,14 +184,8 @@ class CampaignStorage(BaseStorage):
             cache = self._caches.get(self._own_study)
             known = cache.distribution(name) if cache is not None else None
         if known is None:
-            found = self.patiently(
-                lambda: self._read(
-                    lambda connection: connection.execute(
-                        trial_sql.ONE_DISTRIBUTION, {"study": self._own_study, "name": name}
-                    ).scalar()
-                )
-            )
-            known = None if found is None else parsed_distribution(found)
+            found = self._execute(trial_sql.ONE_DISTRIBUTION, study=self._own_study, name=name)
+            known = parsed_distribution(found[0][0]) if found else None
         if known is not None:
             self._distributions[name] = known
         return known
@@ -232,13 +209,10 @@ class CampaignStorage(BaseStorage):
         """As Optuna's, but that unfinished trials of others have no intermediate values."""
         self.get_study_directions(study_id)
 
-        def read() -> list[FrozenTrial]:
-            with self._lock:
-                cache = self._caches.setdefault(study_id, TrialCache(study_id))
-                trials: list[FrozenTrial] = self._read(lambda connection: cache.read(connection, states))
-                return trials
+        def read(connection: Any) -> list[FrozenTrial]:
+            return self._caches.setdefault(study_id, TrialCache(study_id)).read(connection, states)
 
-        found: list[FrozenTrial] = self.patiently(read)
+        found: list[FrozenTrial] = self._session.read(read)
         with self._lock:
             own = self._own
             if own is not None and own.state not in FINISHED:
@@ -283,7 +257,7 @@ class CampaignStorage(BaseStorage):
         return {key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_USER_ATTRIBUTES, study=study_id)}
 
     def _fresh(self, trial_id: int) -> FrozenTrial:
-        found: FrozenTrial = self.patiently(lambda: self._read(lambda connection: read_trial(connection, trial_id)))
+        found: FrozenTrial = self._session.read(lambda connection: read_trial(connection, trial_id))
         return found
 
     def _state_now(self, own: FrozenTrial) -> TrialState:
@@ -291,24 +265,6 @@ class CampaignStorage(BaseStorage):
             return self._fresh(own._trial_id).state
         except KeyError as error:
             raise FencedError(f"trial {own.number} was deleted with its campaign; nothing is written") from error
-
-    def _read(self, read: Callable[[Any], Any]) -> Any:
-        with self._statements.connect() as connection:
-            return read(connection)
-
-    def _execute(self, statement: Any, **values: Any) -> list[Any]:
-        """One statement, patiently; the rows it returns. What it writes is written for the bound claim."""
-        claim = self._identity.claim
-        values["writer_slot"] = f"{claim.campaign_id}/{claim.slot}" if claim else ""
-        values["writer_attempt"] = str(claim.attempt) if claim else ""
-
-        def execute() -> list[Any]:
-            with self._lock, self._statements.connect() as connection:
-                result = connection.execute(statement, values)
-                return list(result) if result.returns_rows else []
-
-        rows: list[Any] = self.patiently(execute)
-        return rows
 
     # --- what Optuna's own storage does ---------------------------------------------------------------------------
 
@@ -319,30 +275,12 @@ class CampaignStorage(BaseStorage):
     set_study_system_attr = _delegated("set_study_system_attr")
     set_study_user_attr = _delegated("set_study_user_attr")
 
-    def patiently(self, call: Callable[[], Any]) -> Any:
-        """``call`` again and again while the database is away, for the grace."""
-
-        def attempt() -> Any:
-            try:
-                return call()
-            except (StorageInternalError, DBAPIError) as error:
-                cause = error if isinstance(error, DBAPIError) else error.__cause__
-                if not isinstance(cause, DBAPIError):
-                    raise
-                self.remove_session()
-                raise translated(cause, self._engine) from None
-
-        return patiently(attempt, grace=self._grace)
-
     def delete_study(self, study_id: int) -> None:
         """As Optuna's."""
         self._delegate("delete_study", study_id)
         self._directions.pop(study_id, None)
         self._caches.pop(study_id, None)
         self._study_ids = {name: known for name, known in self._study_ids.items() if known != study_id}
-
-    def _delegate(self, name: str, *arguments: Any, **named: Any) -> Any:
-        return self.patiently(lambda: getattr(self._backend, name)(*arguments, **named))
 
 
 def _restored(url: str, grace: float, claim: SlotClaim | None) -> CampaignStorage:
