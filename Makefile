@@ -4,7 +4,7 @@ export PYTHON
 BIN := .venv/bin
 
 .PHONY: help environment demo lint crds test system-packages cluster cluster-programs \
-	bench-local bench-compare bench-neuroevolution bench-operator
+	node-images bench-local bench-compare bench-neuroevolution bench-operator
 .NOTPARALLEL:
 
 help:
@@ -42,11 +42,15 @@ system-packages:
 cluster-programs:
 	@$(PYTHON) tests/cluster/build.py || echo "the programs of a control plane could not be built"
 
+# Likewise: buildah, debootstrap and root make them.
+node-images: cluster-programs
+	@$(PYTHON) -m tests.cluster.images || echo "the images could not be built"
+
 cluster: environment cluster-programs
 	@$(BIN)/python -m tests.cluster
 
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
-test: system-packages cluster-programs lint
+test: system-packages cluster-programs node-images lint
 	$(BIN)/python -m pytest
 
 bench-operator: environment cluster-programs

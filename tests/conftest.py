@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 MISSING_STATUS: Final = 3
 DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
 NEEDS_TABLE: Final = Path(__file__).parents[1] / ".ci" / "needs.tsv"
-NEEDED_BY_FIXTURES: Final = {
-    "server": "user-namespaces",
-    "home": "user-namespaces",
-    "plane": "kubernetes",
-    "browser": "browser",
+BUILDING: Final = ("root", "buildah", "debootstrap", "node-programs")
+NEEDED_BY_FIXTURES: Final[dict[str, tuple[str, ...]]] = {
+    "server": ("user-namespaces",),
+    "home": ("user-namespaces",),
+    "plane": ("kubernetes",),
+    "browser": ("browser",),
+    "images": BUILDING,
+    "node": (*BUILDING, "kubernetes", "helm", "namespaces", "containerd", "runc", "cni", "ip", "nft"),
 }
-"""The first two start the embedded PostgreSQL, the third a control plane."""
+"""The first two start the embedded PostgreSQL, the third a control plane, the last one a whole node."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +58,7 @@ def is_there(what: str) -> bool:
 def needs(item: pytest.Item) -> list[str]:
     """What ``item`` needs and is not there."""
     marked = [str(mark.args[0]) for mark in item.iter_markers("needs")]
-    started = [NEEDED_BY_FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in NEEDED_BY_FIXTURES]
+    started = [need for name in getattr(item, "fixturenames", ()) for need in NEEDED_BY_FIXTURES.get(name, ())]
     return sorted({need for need in (*marked, *started) if not is_there(need)})
 
 

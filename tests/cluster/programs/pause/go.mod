@@ -1,0 +1,3 @@
+module pause.program
+
+go 1.25

@@ -1,0 +1,94 @@
+"""One real node for the whole session, with the images built from the Dockerfile and the chart installed by Helm."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from corebound.cluster.client import Cluster, connect
+
+from ..apiserver.conftest import Campaigns
+from ..cluster.images import PROJECT, build_from, build_images
+from ..cluster.real_node import running_node
+from .release import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..cluster.images import Images
+    from ..cluster.real_node import RealNode
+
+HERE = Path(__file__).parent
+FIRST_SECONDS = 1800
+"""For the first test, which waits for images that are not there yet."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "node" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(FIRST_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    return build_images()
+
+
+@pytest.fixture(scope="session")
+def node(images: Images) -> Iterator[RealNode]:
+    with running_node(images) as started:
+        started.volume("results", owner=999)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def release(node: RealNode, images: Images) -> Release:
+    installed = Release(node.plane, images)
+    installed.install()
+    return installed
+
+
+@pytest.fixture(scope="session")
+def cluster(node: RealNode) -> Cluster:
+    return connect(kubeconfig=node.plane.kubeconfig)
+
+
+@pytest.fixture
+def namespace(node: RealNode) -> Iterator[str]:
+    """A namespace of its own, with Pod Security ``restricted``."""
+    name = f"test-{uuid4().hex[:10]}"
+    node.plane.kubectl("create", "namespace", name)
+    node.plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield name
+    node.plane.kubectl("delete", "namespace", name, "--wait=true", "--timeout=60s")
+
+
+@pytest.fixture
+def campaigns(node: RealNode, cluster: Cluster, release: Release, namespace: str) -> Campaigns:
+    return Campaigns(node.plane, cluster, release, namespace)
+
+
+@pytest.fixture(scope="session")
+def user_image(node: RealNode, images: Images) -> str:
+    """FROM the trial image, with objectives of a user."""
+    reference = build_from(HERE / "user_image", "users-own", TRIAL_IMAGE=images.trial)
+    node.take(reference)
+    return reference
+
+
+@pytest.fixture(scope="session")
+def plain_image(node: RealNode, images: Images, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python image with corebound[trial] from a wheel, as a package index would give it."""
+    folder = tmp_path_factory.mktemp("plain")
+    shutil.copytree(HERE / "plain_image", folder, dirs_exist_ok=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(PROJECT)]
+    subprocess.run(pip, check=True)
+    reference = build_from(folder, "users-plain", PYTHON_IMAGE=images.base)
+    node.take(reference)
+    return reference

@@ -1,0 +1,124 @@
+"""A pod's containers seen from outside: the quota of their control group, and the threads that work in it.
+
+Both cgroup versions, as the kernel has them. What could go wrong: a container that ends while it is looked at, which then
+has neither threads nor time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+CGROUPS: Final = Path("/sys/fs/cgroup")
+BUSY_SHARE: Final = 0.05
+"""Of a core within an interval: that thread is at work."""
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Container:
+    """One control group below that of a pod."""
+
+    group: Path
+    """Of the CPU controller."""
+
+    @property
+    def quota(self) -> float | None:
+        """In cores; None without one."""
+        if (self.group / "cpu.max").exists():
+            quota, period = (self.group / "cpu.max").read_text().split()
+            return None if quota == "max" else int(quota) / int(period)
+        quota = (self.group / "cpu.cfs_quota_us").read_text()
+        return None if int(quota) < 0 else int(quota) / int((self.group / "cpu.cfs_period_us").read_text())
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all its processes, those that ended, too."""
+        if (self.group / "cpu.stat").exists() and (self.group / "cpu.max").exists():
+            lines = dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())
+            return int(lines["usage_usec"]) / 1e6
+        accounted = CGROUPS / "cpuacct" / self.group.relative_to(CGROUPS / "cpu")
+        return int((accounted / "cpuacct.usage").read_text()) / 1e9
+
+    def threads(self) -> dict[tuple[int, int], tuple[str, int]]:
+        """State and ticks of each thread, by process and thread."""
+        found = {}
+        for pid in (self.group / "cgroup.procs").read_text().split():
+            for task in Path(f"/proc/{pid}/task").glob("*"):
+                try:
+                    fields = (task / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                found[int(pid), int(task.name)] = (fields[0], int(fields[11]) + int(fields[12]))
+        return found
+
+
+def containers(pod_uid: str) -> list[Container]:
+    """The containers of a pod that runs, its sandbox (which has no quota) left out."""
+    tops = [CGROUPS / "cpu" / "kubepods", CGROUPS / "kubepods"]
+    pods = [path for top in tops for path in (top / f"pod{pod_uid}", top / "burstable" / f"pod{pod_uid}")]
+    groups = [group for pod in pods if pod.is_dir() for group in pod.iterdir() if group.is_dir()]
+    found = [Container(group) for group in groups]
+    return [each for each in found if each.quota is not None]
+
+
+@dataclass
+class Seen:
+    """What a watcher saw of one container."""
+
+    quotas: set[float] = field(default_factory=set)
+    at_work: list[int] = field(default_factory=list)
+    """Threads at work in each interval."""
+    cpu_seconds: float = 0.0
+    last: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+
+
+class Watcher:
+    """Looks at every container of the given pods twice a second, until :meth:`stop`."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Seen] = {}
+        """By the pod's UID."""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def add(self, pod_uid: str) -> None:
+        self.seen.setdefault(pod_uid, Seen())
+
+    def stop(self) -> dict[str, Seen]:
+        self._over.set()
+        self._thread.join(10)
+        return self.seen
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(0.5):
+            now = time.monotonic()
+            for uid, seen in list(self.seen.items()):
+                for container in containers(uid):
+                    try:
+                        self._look(container, seen, interval=now - before)
+                    except (OSError, ValueError):
+                        continue  # it has just ended
+            before = now
+
+    @staticmethod
+    def _look(container: Container, seen: Seen, *, interval: float) -> None:
+        quota = container.quota
+        if quota is not None:
+            seen.quotas.add(quota)
+        seen.cpu_seconds = max(seen.cpu_seconds, container.cpu_seconds)
+        threads = container.threads()
+        least = BUSY_SHARE * interval * TICKS
+        busy = [who for who, (_, ticks) in threads.items() if ticks - seen.last.get(who, ("", 0))[1] > least]
+        if seen.last:
+            # One after the other is not at once: those there all the time, or those running at this moment.
+            lasting = [who for who in busy if who in seen.last]
+            running = [who for who in busy if threads[who][0] == "R"]
+            seen.at_work.append(max(len(lasting), len(running)))
+        seen.last = threads
