@@ -4,7 +4,7 @@ export PYTHON
 BIN := .venv/bin
 
 .PHONY: help environment demo lint crds test system-packages cluster cluster-programs \
-	node-images bench-local bench-compare bench-neuroevolution bench-operator
+	node-images bench-local bench-compare bench-neuroevolution bench-operator bench-node
 .NOTPARALLEL:
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make bench-local          what Corebound costs, beside bare processes and Optuna's own (20 minutes)"
 	@echo "make bench-compare        beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
 	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python (3 minutes)"
+	@echo "make bench-node           installation, first trial and first generation on a real node (5 minutes)"
 	@echo "make bench-operator       the operator with many campaigns on a real API server (15 minutes)"
 
 environment:
@@ -52,6 +53,9 @@ cluster: environment cluster-programs
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
 test: system-packages cluster-programs node-images lint
 	$(BIN)/python -m pytest
+
+bench-node: environment node-images
+	PYTHONPATH=. $(BIN)/python bench/node.py
 
 bench-operator: environment cluster-programs
 	PYTHONPATH=. $(BIN)/python bench/reconcile.py

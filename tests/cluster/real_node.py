@@ -134,12 +134,11 @@ def running_node(images: Images) -> Iterator[RealNode]:
         for reference in images.all():
             node.take(reference)
         processes.append(start(folder, "coredns", [f"-conf={folder / 'Corefile'}"], everything))
-        proxy = [f"--kubeconfig={plane.kubeconfig}", "--proxy-mode=nftables", f"--cluster-cidr={PODS}"]
-        processes.append(start(folder, "kube-proxy", [*proxy, f"--hostname-override={NAME}"], everything))
+        processes.append(start(folder, "kube-proxy", _proxy_options(plane), everything))
         kubelet = [f"--config={folder / 'kubelet.json'}", f"--kubeconfig={plane.kubeconfig}"]
         kubelet += [f"--node-ip={ADDRESS}", f"--hostname-override={NAME}", f"--root-dir={folder / 'kubelet'}"]
         processes.append(start(folder, "kubelet", kubelet, everything))
-        until(lambda: _is_ready(plane), "the node to be ready", folder)
+        until(lambda: _is_ready(plane, processes), "the node to be ready", folder)
         plane.kubectl("apply", "-f", "-", text=json.dumps(STORAGE_CLASS))
         yield node
 
@@ -258,6 +257,13 @@ def _kubelet_options(folder: Path) -> dict[str, Any]:
     }
 
 
+def _proxy_options(plane: ControlPlane) -> list[str]:
+    # The limits of connection tracking are the machine's; namespaces may not set them.
+    kept = [f"--conntrack-{name}=0" for name in ("max-per-core", "tcp-timeout-established", "tcp-timeout-close-wait")]
+    where = [f"--kubeconfig={plane.kubeconfig}", f"--hostname-override={NAME}", f"--cluster-cidr={PODS}"]
+    return [*where, "--proxy-mode=nftables", *kept]
+
+
 def _start_containerd(node: RealNode) -> subprocess.Popen[bytes]:
     with (node.folder / "containerd.log").open("wb") as log:
         process = subprocess.Popen(
@@ -273,10 +279,10 @@ def _start_containerd(node: RealNode) -> subprocess.Popen[bytes]:
     return process
 
 
-def _is_ready(plane: ControlPlane) -> bool:
-    return "Ready=True" in plane.kubectl(
-        "get", "node", NAME, "--ignore-not-found", "-o", "jsonpath={range .status.conditions[*]}{.type}={.status} {end}"
-    )
+def _is_ready(plane: ControlPlane, processes: list[subprocess.Popen[bytes]]) -> bool:
+    conditions = "jsonpath={range .status.conditions[*]}{.type}={.status} {end}"
+    is_ready = "Ready=True" in plane.kubectl("get", "node", NAME, "--ignore-not-found", "-o", conditions)
+    return is_ready and all(process.poll() is None for process in processes)
 
 
 def until(holds: Callable[[], object], what: str, folder: Path, *, seconds: float = START_SECONDS) -> None:

@@ -79,7 +79,7 @@ def test_a_trial_that_takes_too_much_memory_says_so(campaigns: Campaigns, user_i
     campaigns.apply("hungry", trials=1, trial=trial, failurePolicy=policy)
     campaigns.phase("hungry", "Succeeded", "Failed")
     [row] = rows(campaigns, "hungry", tmp_path)
-    assert row["state"] == "Failed"
+    assert row["state"] == "failed"
     assert "memory" in row["error"].lower(), row
 
 

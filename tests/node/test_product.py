@@ -65,7 +65,7 @@ def test_every_trial_gets_its_cores_and_no_thread_too_many(
 
     user = User(campaigns.plane.kubeconfig, campaigns.namespace, tmp_path)
     rows = user.json("results", name)
-    assert [row["state"] for row in rows] == ["Succeeded"] * 5
+    assert [row["state"] for row in rows] == ["succeeded"] * 5
     in_ledger = sum(row["cpu_seconds"] for row in rows)
     outside = sum(each.cpu_seconds for each in seen.values())
     # The containers also started Python and imported torch; the last look is up to half a second old.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import thread_environment
 from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
@@ -10,10 +10,13 @@ from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
 if TYPE_CHECKING:
     from corebound.api.trial import TrialSpec
 
+USER: Final = "corebound"
+
 
 def environment(trial: TrialSpec, *, threads: int, home: str) -> list[dict[str, Any]]:
     """Variables of the container; a campaign's own come last and were checked against the contract when it was accepted."""
-    fixed = {**thread_environment(threads), "HOME": home, "PYTHONUNBUFFERED": "1"}
+    # Where an image knows no user of that number, Python's getpass (and so torch) would fail without USER.
+    fixed = {**thread_environment(threads), "HOME": home, "USER": USER, "PYTHONUNBUFFERED": "1"}
     own = {each.name: each.value for each in trial.env}
     variables: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in {**fixed, **own}.items()]
     variables.append({"name": "COREBOUND_WORKER", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
