@@ -71,12 +71,13 @@ class RealNode:
         """
         if self.has(reference):
             return
+        held = frozenset(self.runs(*self._ctr(), "content", "ls", "-q").split())
+        with archived(reference, without=held) as archive:
+            self.runs(*self._ctr(), "images", "import", str(archive))
         repository = reference.rpartition(":")[0]
         for old in self.runs(*self._ctr(), "images", "ls", "-q").split():
-            if old.startswith(f"{repository}:"):
+            if old.startswith(f"{repository}:") and old != reference:
                 self.runs(*self._ctr(), "images", "rm", old)
-        with archived(reference) as archive:
-            self.runs(*self._ctr(), "images", "import", str(archive))
 
     def _ctr(self) -> tuple[str, ...]:
         return ("ctr", "-a", str(self.folder / "containerd.sock"), "-n", "k8s.io")
@@ -121,13 +122,15 @@ def running_node(images: Images) -> Iterator[RealNode]:
         folder = Path(tempfile.mkdtemp(prefix="corebound-node-"))
         leaving.callback(shutil.rmtree, folder, ignore_errors=True)
         leaving.callback(_remove_groups)
-        first = _own_namespaces(folder, leaving)
+        process, first = _own_namespaces(folder, leaving)
         network = ("nsenter", f"--target={first}", "--net")
         everything = ("nsenter", f"--target={first}", "--net", "--mount", "--pid")
         processes: list[subprocess.Popen[bytes]] = []
-        leaving.callback(_end_all, processes)
+        leaving.callback(lambda: [end(each) for each in processes])
         place = Place(address=ADDRESS, enter=network, without=WITHOUT)
         plane = leaving.enter_context(running(folder / "plane", place))
+        # Before the API server is asked to end: it would wait for the kubelet's connections.
+        leaving.callback(_kill, process)
         node = RealNode(plane=plane, folder=folder, enter=everything)
         _write_files(node, kept=kept, pause=images.pause)
         processes.append(_start_containerd(node))
@@ -143,8 +146,8 @@ def running_node(images: Images) -> Iterator[RealNode]:
         yield node
 
 
-def _own_namespaces(folder: Path, leaving: contextlib.ExitStack) -> int:
-    """The process id, here, of the first process of the new namespaces."""
+def _own_namespaces(folder: Path, leaving: contextlib.ExitStack) -> tuple[subprocess.Popen[bytes], int]:
+    """What holds the new namespaces, and the process id, here, of their first process."""
     enter = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     process = subprocess.Popen(
         [*enter, str(program("pause"))], stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=end_with_parent
@@ -168,18 +171,13 @@ def _own_namespaces(folder: Path, leaving: contextlib.ExitStack) -> int:
         [*inside, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"],
     ):
         subprocess.run(command, check=True)
-    return first
+    return process, first
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """The first process, and with it all others of its namespace."""
     process.kill()
     process.wait()
-
-
-def _end_all(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in reversed(processes):
-        end(process)
 
 
 def _write_files(node: RealNode, *, kept: Path, pause: str) -> None:

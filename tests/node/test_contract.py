@@ -22,14 +22,14 @@ def test_a_variable_of_the_image_is_overridden(campaigns: Campaigns, user_image:
 
 @pytest.mark.parametrize(
     ("entrypoint", "culprit"),
-    [("loud.py:objective", "OMP_NUM_THREADS"), ("train.py:greedy", "torch.set_num_threads")],
+    [("loud.py:objective", "the objective's module"), ("train.py:greedy", "torch.set_num_threads")],
 )
 def test_a_campaign_that_wants_more_threads_fails_by_name(
     campaigns: Campaigns, user_image: str, entrypoint: str, culprit: str
 ) -> None:
     name = entrypoint.partition(".")[0]
     campaigns.apply(name, trials=4, trial={"image": user_image, "entrypoint": entrypoint})
-    campaigns.wait(name, lambda status: status.get("trials", {}).get("running"), "a trial to run")
+    campaigns.until(lambda: [pod for pod in campaigns.pods(name) if pod["status"]["phase"] != "Pending"], "a worker")
     began = time.monotonic()
     campaigns.phase(name, "Failed")
     exact = campaigns.condition(name, "ThreadsExact")

@@ -110,6 +110,7 @@ def test_logs_and_events_are_readable(campaigns: Campaigns, release: Release, tm
     events = campaigns.plane.kubectl("events", "-n", campaigns.namespace, "--for", "searchcampaign/readable")
     assert "Succeeded" in events
     lines = [json.loads(line) for line in release.log.splitlines() if line.startswith("{")]
-    assert any(line.get("campaign", "").endswith("/readable") for line in lines)
+    said = [line["message"] for line in lines if line.get("campaign") == "readable"]
+    assert said == ["JobCreated", "Running", "Succeeded"]
     secrets = campaigns.plane.kubectl("get", "secret", "corebound-database", "-n", campaigns.namespace, "-o", "json")
     assert json.loads(secrets)["data"]["url"] not in release.log

@@ -93,6 +93,17 @@ def memory_usage(pid: int | str = "self", *, root: Path = MACHINE) -> int | None
     return _number(group.folder / ("memory.current" if group.version == 2 else "memory.usage_in_bytes"))
 
 
+def kernel_kills(pid: int | str = "self", *, root: Path = MACHINE) -> int:
+    """How many processes of the process's own group the kernel has killed for memory, since the group exists."""
+    for group in _groups(pid, "memory", root=root):
+        text = _text(group.folder / ("memory.events" if group.version == 2 else "memory.oom_control"))
+        for line in text.splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill":
+                return _integer(value) or 0
+    return 0
+
+
 def cgroup_versions(*, root: Path = MACHINE) -> list[str]:
     """Which versions this process sees: ``1``, ``2``, both on a hybrid machine, none without control groups."""
     return sorted({str(mount.version) for mount in _mounts(root=root)})

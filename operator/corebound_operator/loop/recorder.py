@@ -1,6 +1,7 @@
 """Kubernetes events of a campaign: one for each thing that people want to know, never the same again within ten minutes.
 
-What could go wrong: an event that cannot be written; it is logged and forgotten, since the status says the same.
+Each is a line of the log, too: events are gone after an hour. What could go wrong: an event that cannot be written; it is
+logged and forgotten, since the status says the same.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Recorder:
             if key in self._said:
                 return
             self._said[key] = now
+        about = {"namespace": metadata["namespace"], "campaign": metadata["name"]}
+        logger.log(logging.WARNING if kind == "Warning" else logging.INFO, reason, extra={**about, "note": note})
         event = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
@@ -95,4 +98,4 @@ class Recorder:
         try:
             self._cluster.create(EVENTS, event)
         except ClusterError as error:
-            logger.info("an event could not be written", extra={"campaign": metadata["name"], "error": str(error)})
+            logger.info("an event could not be written", extra={**about, "error": str(error)})

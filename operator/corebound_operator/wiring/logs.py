@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-SHOWN: Final = ("namespace", "campaign", "error", "campaigns")
+SHOWN: Final = ("namespace", "campaign", "note", "error", "campaigns")
 
 
 class _Json(logging.Formatter):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from corebound.local.cgroups import cpu_quota, memory_limit, memory_usage, throttled_seconds
+from corebound.local.cgroups import cpu_quota, kernel_kills, memory_limit, memory_usage, throttled_seconds
 
 V1_CPU = "33 32 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct"
 V1_MEMORY = "34 32 0:30 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory"
@@ -42,8 +42,10 @@ def test_version_1_divides_quota_by_period_and_counts_nanoseconds(tmp_path: Path
             f"{group}/cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 2500000000",
             "/sys/fs/cgroup/memory/jobs/memory.limit_in_bytes": "1073741824",
             "/sys/fs/cgroup/memory/jobs/memory.usage_in_bytes": "4096",
+            "/sys/fs/cgroup/memory/jobs/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2",
         },
     )
+    assert kernel_kills(root=root) == 2
     quota = cpu_quota(root=root)
     assert quota.cores == 1.5
     assert quota.period == 0.1

@@ -98,3 +98,8 @@ def too_large(trial: TrialSpec, *, used_bytes: int) -> str | None:
         f"used {used_bytes // MEBIBYTE} MiB of memory, trial.memory is {trial.memory // MEBIBYTE} MiB; raise it, or make "
         "the trial smaller"
     )
+
+
+def killed_for_memory(trial: TrialSpec) -> str:
+    """Why the kernel killed a process of the attempt, where memory grew faster than the worker looks."""
+    return f"it used more memory than trial.memory, {trial.memory // MEBIBYTE} MiB; raise it, or make the trial smaller"
