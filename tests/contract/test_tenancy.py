@@ -35,6 +35,7 @@ from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import (
     Tenant,
     accepts,
+    check_rights,
     drop_tenant,
     operator_url,
     prepare_shared,
@@ -318,9 +319,14 @@ def test_addresses_keep_what_is_the_servers_and_drop_what_is_the_operators() -> 
 
 
 def test_a_login_that_may_not_create_roles_is_told_what_to_do(database: Database) -> None:
+    check_rights(database.url())
+    with pytest.raises(StorageError, match=r"has no CREATEROLE.*database.isolation: shared"):
+        check_rights(database.url("humble"))
     with pytest.raises(StorageError, match=r"CREATEROLE.*database.isolation: shared"):
         prepare_tenant(database.url("humble"), namespace="team-a", namespace_uid=str(uuid4()))
     database.as_superuser("REVOKE CREATE ON DATABASE {} FROM operator", database.name)
+    with pytest.raises(StorageError, match="has no CREATE on the database"):
+        check_rights(database.url())
     with pytest.raises(StorageError, match=r"permission denied for database.*database.isolation: shared"):
         prepare_tenant(database.url(), namespace="team-a", namespace_uid=str(uuid4()))
     assert tenants(database.url()) == []

@@ -96,3 +96,16 @@ def test_suspend_and_resume_go_on_from_the_checkpoints(campaigns: Campaigns, tmp
     out, _ = user("logs", "paused", "0")
     begins = [int(line.rpartition(" ")[2]) for line in out.splitlines() if "begins at" in line]
     assert begins[-1] > 0, out
+
+
+def test_an_image_that_is_nowhere_is_named(campaigns: Campaigns) -> None:
+    campaigns.apply("typo", trials=1, trial={"command": ["true"], "image": "localhost/trail:1"})
+    reasons = ("ErrImagePull", "ImagePullBackOff")
+    campaigns.wait("typo", lambda _: campaigns.condition("typo", "Running")["reason"] in reasons, "it said")
+    assert "localhost/trail:1" in campaigns.condition("typo", "Running")["message"]
+
+
+def test_a_node_too_small_for_the_threads_is_said(campaigns: Campaigns) -> None:
+    campaigns.apply("large", trials=1, threads=64, trial={"command": ["true"]})
+    campaigns.wait("large", lambda status: "64" in status.get("message", ""), "it said")
+    assert not campaigns.pods("large")

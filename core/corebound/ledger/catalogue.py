@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOCK: Final = 0x74656E61
 _LONGEST_WAIT: Final = "60s"
 _CHANGED_MEANWHILE: Final = ("23505", "40P01", "42710", "42P06")
-_SHARED_INSTEAD: Final = (
+SHARED_INSTEAD: Final = (
     "one role for each namespace needs a login with CREATEROLE, and CREATE on the database; ask an administrator for both, "
     "or set database.isolation: shared, where workers of all namespaces use the operator's own login"
 )
@@ -72,7 +72,7 @@ def needs_right() -> Iterator[None]:
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != "42501":
             raise
-        raise StorageError(f"the database refused: {said(error.orig)}: {_SHARED_INSTEAD}") from error
+        raise StorageError(f"the database refused: {said(error.orig)}: {SHARED_INSTEAD}") from error
 
 
 def run(connection: sqlalchemy.Connection, statement: str, **names: str) -> None:

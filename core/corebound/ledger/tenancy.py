@@ -20,7 +20,15 @@ from sqlalchemy.exc import DBAPIError
 
 from corebound.api.errors import CampaignConflictError, StorageError
 from corebound.ledger import roles
-from corebound.ledger.catalogue import ChangedMeanwhileError, changed_meanwhile, composed, driver_of, in_turn, said
+from corebound.ledger.catalogue import (
+    SHARED_INSTEAD,
+    ChangedMeanwhileError,
+    changed_meanwhile,
+    composed,
+    driver_of,
+    in_turn,
+    said,
+)
 from corebound.ledger.connection import database_url, is_refused_login, make_engine, public_address, storage_errors
 from corebound.ledger.schema import prepare_database
 from corebound.ledger.tenant import Tenant, role_of, tenant_of
@@ -124,6 +132,24 @@ def accepts(url: str) -> bool:
                 return False
             raise
     return True
+
+
+def check_rights(admin_url: str) -> None:
+    """Whether the login may make a schema and a role for a new namespace. Raises :class:`StorageError`."""
+    with _engine(admin_url) as engine, storage_errors(engine), engine.begin() as connection:
+        rights = (
+            connection.execute(
+                text("""
+                SELECT rolsuper OR rolcreaterole AS "CREATEROLE",
+                       has_database_privilege(current_database(), 'CREATE') AS "CREATE on the database"
+                FROM pg_roles WHERE rolname = current_user
+            """)
+            )
+            .mappings()
+            .one()
+        )
+    if lacking := [right for right, has in rights.items() if not has]:
+        raise StorageError(f"the operator's login has no {' and no '.join(lacking)}: {SHARED_INSTEAD}")
 
 
 def tenants(admin_url: str) -> list[Tenant]:

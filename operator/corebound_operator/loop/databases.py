@@ -20,6 +20,7 @@ from corebound.cluster.resources import NAMESPACES, SECRETS
 from corebound.ledger.ledger import open_ledger
 from corebound.ledger.tenancy import (
     accepts,
+    check_rights,
     operator_url,
     prepare_shared,
     prepare_tenant,
@@ -98,11 +99,13 @@ class Databases:
                 self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
 
     def ask(self) -> None:
-        """Whether the server answers to the operator's own login. Raises :class:`StorageError`."""
+        """Whether the operator's own login would do for a campaign. Raises :class:`StorageError`."""
         if not accepts(self._admin_url):
             raise StorageError(
                 "the database refuses the operator's login; is the password in COREBOUND_DATABASE_URL right?"
             )
+        if self._isolation == "schema":
+            check_rights(self._admin_url)
 
     def every(self) -> Iterator[tuple[str | None, Ledger]]:
         """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn."""

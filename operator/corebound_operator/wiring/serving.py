@@ -6,6 +6,7 @@ a probe that waits for what it probes; so the database is asked by a thread of i
 
 from __future__ import annotations
 
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prometheus_client import CollectorRegistry
+
+logger = logging.getLogger(__name__)
 
 ASK_SECONDS: Final = 5.0
 
@@ -54,11 +57,20 @@ class Serving:
         while True:
             try:
                 self._ask_database()
-                self._database = None
+                self._tell(None)
             except CoreboundError as error:
-                self._database = error.last_line
+                self._tell(error.last_line)
             if self._stopped.wait(ASK_SECONDS):
                 return
+
+    def _tell(self, problem: str | None) -> None:
+        """To probes, and to the log what is new: whoever waits for a release to get ready looks there."""
+        if problem != self._database:
+            if problem is None:
+                logger.info("the database answers")
+            else:
+                logger.warning("the database cannot be used", extra={"error": problem})
+        self._database = problem
 
     def _answer(self, path: str) -> tuple[int, str, bytes]:
         plain = "text/plain; charset=utf-8"
