@@ -66,7 +66,7 @@ def namespace(node: RealNode) -> Iterator[str]:
     node.plane.kubectl("create", "namespace", name)
     node.plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield name
-    node.plane.kubectl("delete", "namespace", name, "--wait=true", "--timeout=60s")
+    node.plane.kubectl("delete", "namespace", name, "--wait=true", "--timeout=150s")
 
 
 @pytest.fixture
