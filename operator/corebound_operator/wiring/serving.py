@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ASK_SECONDS: Final = 5.0
+ASK_AGAIN_SECONDS: Final = 1.0
+"""While there is trouble: an installation waits for its end."""
 
 
 class Serving:
@@ -60,7 +62,7 @@ class Serving:
                 self._tell(None)
             except CoreboundError as error:
                 self._tell(error.last_line)
-            if self._stopped.wait(ASK_SECONDS):
+            if self._stopped.wait(ASK_SECONDS if self._database is None else ASK_AGAIN_SECONDS):
                 return
 
     def _tell(self, problem: str | None) -> None:
