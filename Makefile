@@ -4,7 +4,7 @@ export PYTHON
 BIN := .venv/bin
 
 .PHONY: help environment demo lint crds test system-packages cluster cluster-programs \
-	node-images bench-local bench-compare bench-neuroevolution bench-operator bench-node
+	node-images node bench-local bench-compare bench-neuroevolution bench-operator bench-node
 .NOTPARALLEL:
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test                 lint, types, import rules and every test; status 3 when some could not run here"
 	@echo "make crds                 write crds/searchcampaigns.yaml anew, after a change of the models"
 	@echo "make cluster              a Kubernetes control plane on this machine, until Ctrl-C"
+	@echo "make node                 the same with a real node and the images of the Dockerfile (root on Debian)"
 	@echo "make bench-local          what Corebound costs, beside bare processes and Optuna's own (20 minutes)"
 	@echo "make bench-compare        beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
 	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python (3 minutes)"
@@ -49,6 +50,9 @@ node-images: cluster-programs
 
 cluster: environment cluster-programs
 	@$(BIN)/python -m tests.cluster
+
+node: environment node-images
+	@$(BIN)/python -m tests.cluster --node
 
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
 test: system-packages cluster-programs node-images lint

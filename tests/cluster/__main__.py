@@ -1,13 +1,40 @@
-"""``make cluster``: a control plane for a person, until Ctrl-C."""
+"""``make cluster`` and ``make node``: a control plane, or one with a real node and our images, for a person until Ctrl-C."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .control_plane import running
+from .images import build_images
+from .real_node import running_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def control_plane() -> Iterator[Path]:
+    """Its kubeconfig."""
+    with tempfile.TemporaryDirectory(prefix="corebound-cluster-") as folder, running(Path(folder)) as plane:
+        print("A control plane runs (API server, controllers, scheduler, etcd; no node yet). In another terminal:\n")
+        yield plane.kubeconfig
+
+
+@contextlib.contextmanager
+def node() -> Iterator[Path]:
+    """Its kubeconfig."""
+    images = build_images()
+    with running_node(images) as started:
+        started.volume("results", owner=999)
+        print("A node of this machine's cores runs, with a volume for a database and these images:\n")
+        print("\n".join(images.all()), "\n\nIn another terminal:\n")
+        yield started.plane.kubeconfig
 
 
 def main() -> None:
@@ -15,9 +42,8 @@ def main() -> None:
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
-    with tempfile.TemporaryDirectory(prefix="corebound-cluster-") as folder, running(Path(folder)) as plane:
-        print("A control plane runs (API server, controllers, scheduler, etcd; no node yet). In another terminal:\n")
-        print(f"export KUBECONFIG={plane.kubeconfig}\n\nCtrl-C ends it and removes everything.", flush=True)
+    with (node if "--node" in sys.argv[1:] else control_plane)() as kubeconfig:
+        print(f"export KUBECONFIG={kubeconfig}\n\nCtrl-C ends it and removes everything.", flush=True)
         over.wait()
 
 
