@@ -92,3 +92,13 @@ def plain_image(node: RealNode, images: Images, tmp_path_factory: pytest.TempPat
     reference = build_from(folder, "users-plain", PYTHON_IMAGE=images.base)
     node.take(reference)
     return reference
+
+
+@pytest.fixture(scope="session")
+def dashboard_image(node: RealNode, images: Images) -> str:
+    """In the place of the public one."""
+    lines = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    optuna = next(line.split()[0] for line in lines if line.startswith("optuna=="))
+    reference = build_from(HERE / "dashboard_image", "optuna-dashboard", PYTHON_IMAGE=images.base, OPTUNA=optuna)
+    node.take(reference)
+    return reference
