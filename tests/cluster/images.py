@@ -44,6 +44,7 @@ DEBIAN: Final = "bookworm"
 IN_BASE: Final = "python3,python3-venv,python3-pip,ca-certificates"
 FAST: Final = ("--compression-format=zstd", "--compression-level=1")
 """Torch's layer is gigabytes."""
+VERSIONS_KEPT: Final = 3
 CPU_INDEX: Final = "https://download.pytorch.org/whl/cpu"
 CERTIFICATES: Final = Path("/etc/ssl/certs")
 
@@ -207,6 +208,15 @@ def _build(reference: str, folder: Path, *arguments: str) -> None:
         pip.write_text("\n".join(["[global]", "timeout = 180", *lines, ""]), encoding="utf-8")
         mounts = [f"--volume={pip}:/etc/pip.conf:ro", f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"]
         buildah("bud", "--isolation=chroot", "--layers", *mounts, *arguments, "--tag", reference, str(folder))
+    _forget_old(reference.rpartition(":")[0])
+
+
+def _forget_old(repository: str) -> None:
+    """Each version has gigabytes. The newest are kept: another checkout may be at its tests."""
+    names = buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
+    for old in [name for name in names if name.rpartition(":")[0] == repository][VERSIONS_KEPT:]:
+        buildah("rmi", old)
+    buildah("rmi", "--prune")
 
 
 def _constraints() -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class RealNode:
         repository = reference.rpartition(":")[0]
         for old in self.runs(*self._ctr(), "images", "ls", "-q").split():
             if old.startswith(f"{repository}:") and old != reference:
-                self.runs(*self._ctr(), "images", "rm", old)
+                self.runs(*self._ctr(), "images", "rm", "--sync", old)
 
     def _ctr(self) -> tuple[str, ...]:
         return ("ctr", "-a", str(self.folder / "containerd.sock"), "-n", "k8s.io")
