@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -82,3 +83,21 @@ def test_who_starts_after_a_killed_starter_waits_for_its_initdb(tmp_path: Path) 
         watcher.join()
     assert max(at_once) == 1
     assert not (tmp_path / "data.making").exists()
+
+
+@pytest.mark.needs("root")
+@pytest.mark.needs("namespaces")
+def test_root_on_a_machine_with_few_users_has_its_server(tmp_path: Path) -> None:
+    """As a new Debian, whose only users have numbers below 1000."""
+    users = tmp_path / "passwd"
+    users.write_text(
+        "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n", encoding="utf-8"
+    )
+    program = (
+        "import sys; from pathlib import Path; from corebound.local.postgres import EmbeddedPostgres\n"
+        "with EmbeddedPostgres(Path(sys.argv[1])).used() as url: print('runs')"
+    )
+    script = f'mount --bind "{users}" /etc/passwd && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", program, str(tmp_path / "server")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "runs\n", done.stderr

@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -276,7 +277,13 @@ def _unprivileged() -> list[str]:
     if os.geteuid() != 0:
         return []
     unshare = shutil.which("unshare")
-    command = [str(unshare), "--user", "--map-user=1000", "--map-group=1000"]
+    # initdb looks the number up, and which users there are differs: a new Debian has none of 1000.
+    user = next((each for each in pwd.getpwall() if each.pw_uid), None)
+    if user is None:
+        raise StorageError(
+            "PostgreSQL does not run as root, and /etc/passwd has no other user: add one, or use --storage"
+        )
+    command = [str(unshare), "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}"]
     if unshare is None or subprocess.run([*command, "true"], check=False, capture_output=True).returncode:
         raise StorageError(
             "PostgreSQL does not run as root and this machine allows no user namespaces (unshare --user failed): "
