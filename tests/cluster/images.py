@@ -215,8 +215,10 @@ def _forget_old(repository: str) -> None:
     """Each version has gigabytes. The newest are kept: another checkout may be at its tests."""
     names = buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
     for old in [name for name in names if name.rpartition(":")[0] == repository][VERSIONS_KEPT:]:
-        buildah("rmi", old)
-    buildah("rmi", "--prune")
+        with contextlib.suppress(AssertionError):  # a killed build may hold it
+            buildah("rmi", old)
+    with contextlib.suppress(AssertionError):
+        buildah("rmi", "--prune")
 
 
 def _constraints() -> tuple[str, ...]:
