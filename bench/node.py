@@ -181,7 +181,7 @@ def reports(connection: psycopg.Connection[Any]) -> int:
         query = sql.SQL(
             "SELECT count(*) FROM {}.trial_intermediate_values v JOIN {}.trials t USING (trial_id) WHERE t.state = 'RUNNING'"
         ).format(*[sql.Identifier(schema)] * 2)
-        found += connection.execute(query).fetchone()[0]  # type: ignore[index]
+        found += sum(count for (count,) in connection.execute(query))
     return found
 
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.errors import CoreboundError
 from corebound.cluster.resources import NODES, PODS, SECRETS
 
+from . import control_groups
 from .kubelet import Kubelet
 
 if TYPE_CHECKING:
@@ -312,17 +313,8 @@ def _entering(group: Path | None) -> Any:
 
 
 def _remove(group: Path | None) -> None:
-    if group is None:
-        return
-    for _ in range(50):
-        for line in (group / "cgroup.procs").read_text().split() if group.exists() else []:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(line), signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            group.rmdir()
-        if not group.exists():
-            return
-        time.sleep(0.05)
+    if group is not None:
+        control_groups.remove(group)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from . import control_groups
 from .build import cache, program
 from .control_plane import ControlPlane, Place, end, end_with_parent, running, start
 from .images import archived
@@ -302,17 +302,4 @@ def _remove_groups() -> None:
             continue
         for group in [*sorted(top.rglob("*"), key=lambda path: -len(path.parts)), top]:
             if group.is_dir():
-                _remove_group(group)
-
-
-def _remove_group(group: Path) -> None:
-    for _ in range(50):
-        with contextlib.suppress(OSError):
-            for line in (group / "cgroup.procs").read_text().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(line), signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            group.rmdir()
-        if not group.exists():
-            return
-        time.sleep(0.1)
+                control_groups.remove(group)

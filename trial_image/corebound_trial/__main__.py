@@ -73,7 +73,7 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
 def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_child: StartedChild | None) -> int:
     from corebound.ledger.ledger import open_ledger
     from corebound_trial.runner.options import WorkerOptions
-    from corebound_trial.runner.worker import Worker, install_signals
+    from corebound_trial.runner.worker import Worker
 
     url = os.environ.get("COREBOUND_DATABASE_URL")
     if not url:
@@ -93,7 +93,9 @@ def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_c
             ),
             first_child=first_child,
         )
-        install_signals(worker)
+        # The parent finishes what it is at.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, worker.ask_to_stop)
         code = worker.run()
         if worker.message:
             say(worker.message + "\n")

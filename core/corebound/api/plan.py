@@ -7,7 +7,7 @@ seconds, money is ``Decimal`` in ``currency``; what is not known is None, never 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -113,3 +113,16 @@ class DecidedPlan:
     seconds: float | None
     cost: Decimal | None
     currency: str
+
+
+def plan_figures(plan: Plan | DecidedPlan) -> dict[str, Any]:
+    """What stands for a plan in JSON, in the ledger and in reports; money as text."""
+    return {
+        "trials": plan.trials,
+        "threads": plan.threads,
+        "workers": plan.workers,
+        "waves": plan.waves,
+        "seconds": plan.seconds,
+        "cost": None if plan.cost is None else f"{plan.cost:f}",
+        "currency": plan.currency,
+    }

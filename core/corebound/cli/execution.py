@@ -329,25 +329,3 @@ def _heartbeat_seconds() -> float:
     if not 0 < seconds < math.inf:
         raise UsageError(f"COREBOUND_HEARTBEAT_SECONDS is {text!r}, expected a number of seconds above 0; or unset it")
     return seconds
-
-
-def written(campaign: SearchCampaign, path: Path, reply: Reply) -> None:
-    """The campaign as a file, never over another one."""
-    from pathlib import Path
-
-    from corebound.api.errors import UsageError
-    from corebound.api.writing import campaign_yaml
-
-    if path.absolute().parent != Path.cwd():
-        raise UsageError(
-            f"{path} is in another folder, but entry points are searched from the file's own; write it here"
-        )
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(campaign_yaml(campaign))
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists already; choose a new file") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    lines = [f"wrote {path}; run it with: corebound run -f {path}"]
-    reply.outcome({"written": str(path), "campaign": campaign.metadata.name}, lines, short=[str(path)])

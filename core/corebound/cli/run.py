@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from corebound.cli.execution import STATUSES, again_words, carry_out, written
+from corebound.cli.campaign_file import written
+from corebound.cli.execution import STATUSES, again_words, carry_out
 from corebound.cli.options import Reply, epilog, reply_options, storage_option
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from corebound.api.plan import DecidedPlan
+from corebound.api.plan import DecidedPlan, plan_figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,15 +22,7 @@ def kept(plan: Plan | None) -> str | None:
     """What is kept of it, in JSON; the time at which it was decided is the database's."""
     if plan is None:
         return None
-    return json.dumps({
-        "trials": plan.trials,
-        "threads": plan.threads,
-        "workers": plan.workers,
-        "waves": plan.waves,
-        "seconds": plan.seconds,
-        "cost": None if plan.cost is None else f"{plan.cost:f}",
-        "currency": plan.currency,
-    })  # fmt: skip
+    return json.dumps(plan_figures(plan))
 
 
 def decided(plans: Sequence[Mapping[str, Any]]) -> tuple[DecidedPlan, ...]:

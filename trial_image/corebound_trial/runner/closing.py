@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from corebound_trial.runner.running_attempt import killed_for_memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corebound.api.records import SlotState
+    from corebound.api.trial import TrialSpec
     from corebound.ledger.slots import Slots
+    from corebound_trial.binding.kernel_kills import KernelKills
     from corebound_trial.runner.running_attempt import RunningAttempt
 
 
@@ -25,6 +29,8 @@ class Closing:
     patiently: Callable[[Callable[[], Any]], Any]
     cpu_seconds: Callable[[], float]
     """CPU seconds of the whole worker until now."""
+    trial: TrialSpec
+    kernel_kills: KernelKills
 
     def close(self, attempt: RunningAttempt, *, error: str | None, artifacts: str | None = None) -> SlotState:
         """As its trial's state says."""
@@ -35,7 +41,9 @@ class Closing:
         return state
 
     def lose(self, attempt: RunningAttempt, reason: str) -> SlotState:
-        """Lost by no fault of the objective's own."""
+        """Lost by no fault of the objective's own; a process that the kernel killed for memory could not say so itself."""
+        if self.kernel_kills.happened():
+            reason = f"{reason}: {killed_for_memory(self.trial)}"
         if attempt.storing is not None:
             return self.close(attempt, error=attempt.told_without_files(reason))
         cpu = self.cpu_seconds() - attempt.cpu_before

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import signal
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
@@ -20,10 +19,11 @@ from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import SlotState
-from corebound.local.cgroups import kernel_kills, throttled_seconds
+from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
 from corebound_trial.binding.breach import Breach, BreachWatch
+from corebound_trial.binding.kernel_kills import KernelKills
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
@@ -35,7 +35,7 @@ from corebound_trial.runner.last_words import say
 from corebound_trial.runner.leftovers import tidy
 from corebound_trial.runner.lifeline import Lifeline
 from corebound_trial.runner.options import child_setup
-from corebound_trial.runner.running_attempt import RunningAttempt, killed_for_memory, too_large
+from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 from corebound_trial.runner.starting import fresh_child
 
 if TYPE_CHECKING:
@@ -77,8 +77,13 @@ class Worker:
             ledger.workers, campaign, meter=self._meter, measure=self._measure, grace=options.grace
         )
         self._patiently = self._lifeline.patiently
-        self._closing = Closing(slots=ledger.slots, patiently=self._patiently, cpu_seconds=self._cpu_seconds)
-        self._kernel_kills = kernel_kills() if options.own_quota else 0
+        self._closing = Closing(
+            slots=ledger.slots,
+            patiently=self._patiently,
+            cpu_seconds=self._cpu_seconds,
+            trial=self._spec.trial,
+            kernel_kills=KernelKills(own_group=options.own_quota),
+        )
         self._lost_by_trial: str | None = None
         self._stop: str | None = None
         self.message: str | None = None
@@ -252,7 +257,7 @@ class Worker:
                     # The objective stopped without being asked: it would do so for ever.
                     self._stop = "the objective stopped by itself"
             case "lost":
-                state = self._closing.lose(attempt, self._reason_of(message["error"]))
+                state = self._closing.lose(attempt, message["error"])
             case "unreachable":
                 raise StorageUnreachableError(message["error"])
             case "fenced":
@@ -266,14 +271,8 @@ class Worker:
         self._end_child()
         if status is None or status < 0 or attempt.storing is not None:
             reason = ending_of(status) if status is not None else "closed its connection to the worker"
-            return self._closing.lose(attempt, self._reason_of(reason))
+            return self._closing.lose(attempt, reason)
         return self._closing.close(attempt, error=ending_of(status))
-
-    def _reason_of(self, loss: str) -> str:
-        """A process that the kernel killed for memory knows nothing of it; the worker's own control group counts them."""
-        kills = kernel_kills() if self._options.own_quota else 0
-        killed, self._kernel_kills = kills > self._kernel_kills, kills
-        return f"{loss}: {killed_for_memory(self._spec.trial)}" if killed else loss
 
     def _end_campaign(self, why: str) -> None:
         reason = f"{EndReason.STOPPED_BY_OBJECTIVE}: {why}"
@@ -346,9 +345,3 @@ class Worker:
 
     def _cpu_seconds(self) -> float:
         return self._meter.cpu_seconds
-
-
-def install_signals(worker: Worker) -> None:
-    """SIGTERM and SIGINT ask to stop; the parent finishes what it is at."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, worker.ask_to_stop)

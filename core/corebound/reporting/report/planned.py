@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.plan import DecidedPlan
+from corebound.api.plan import DecidedPlan, plan_figures
 from corebound.planning.cost import cpu_cost, reserved_cost
 from corebound.planning.waves import waves
 from corebound.planning.wording import duration_text, money_text, number_text
@@ -79,19 +79,7 @@ def caption(data: ReportData) -> str:
 
 def plan_mappings(data: ReportData) -> list[dict[str, Any]]:
     """The first plan and the newest one as JSON objects; money as text."""
-    return [
-        {
-            "decided_at": plan.decided_at.isoformat(),
-            "trials": plan.trials,
-            "threads": plan.threads,
-            "workers": plan.workers,
-            "waves": plan.waves,
-            "seconds": plan.seconds,
-            "cost": None if plan.cost is None else f"{plan.cost:f}",
-            "currency": plan.currency,
-        }
-        for plan in data.campaign.plans
-    ]
+    return [{"decided_at": plan.decided_at.isoformat(), **plan_figures(plan)} for plan in data.campaign.plans]
 
 
 def most_at_once(data: ReportData) -> int:
