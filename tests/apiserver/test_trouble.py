@@ -261,6 +261,14 @@ def test_a_namespace_that_is_deleted_takes_a_running_campaign_with_it(campaigns:
     campaigns.plane.kubectl("create", "namespace", campaigns.namespace)
 
 
+def test_a_namespace_goes_though_a_pod_of_it_never_started(campaigns: Campaigns) -> None:
+    """The Job would try that index again, and keeps its pod until there is another one, which is refused."""
+    campaigns.apply("stuck", trials=1, trial={"entrypoint": "objectives.py:quick", "image": "trail:test"})
+    campaigns.wait("stuck", lambda _: campaigns.condition("stuck", "Running")["reason"] == "ErrImagePull", "it said")
+    campaigns.plane.kubectl("delete", "namespace", campaigns.namespace, "--timeout=100s")
+    campaigns.plane.kubectl("create", "namespace", campaigns.namespace)
+
+
 def test_unicode_everywhere(campaigns: Campaigns) -> None:
     parameters = [{"name": "größe", "type": "categorical", "choices": ["klein 小", "groß 大"]}]
     campaigns.apply(

@@ -66,10 +66,7 @@ def namespace(node: RealNode) -> Iterator[str]:
     node.plane.kubectl("create", "namespace", name)
     node.plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield name
-    # In this order: a namespace's pods are deleted first, and a Job that may still retry an index keeps its pod.
-    node.plane.kubectl("delete", "searchcampaigns", "--all", "-n", name, "--timeout=60s")
-    node.plane.kubectl("wait", "--for=delete", "pods", "--all", "-n", name, "--timeout=100s", check=False)
-    node.plane.kubectl("delete", "namespace", name, "--wait=false")
+    node.plane.kubectl("delete", "namespace", name, "--timeout=150s")
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ class World:
     failures_in_a_row: int
     """Pods that ended badly since the last slot was closed."""
     now: datetime
+    pods_leave: bool = False
+    """Whether some of its pods are being deleted; looked at only while fewer run than should."""
 
 
 @dataclass(frozen=True, kw_only=True)

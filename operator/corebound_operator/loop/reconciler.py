@@ -124,9 +124,9 @@ class Reconciler:
             self._observe(key, summary)
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
-        if any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions) and self._is_going(namespace):
-            # Its pods go first, the campaign later. New ones would be refused, and the Job's controller, which tries again
-            # and again, would be late to let the old ones go.
+        grows = any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions)
+        if (grows or world.pods_leave) and self._is_going(namespace):
+            self._let_go(jobs, namespace=namespace)
             return None
         for action in decision.actions:
             self._act(action, world, found, ledger)
@@ -196,11 +196,21 @@ class Reconciler:
             trouble=pod_trouble(pods, events, now=world.now),
             broken_contract=self._why_broken(pods, latest) if broken else None,
             failures_in_a_row=failures_since(pods, summary.last_close_at),
+            pods_leave=any("deletionTimestamp" in pod["metadata"] for pod in pods),
         )
 
     def _is_going(self, namespace: str) -> bool:
         found = self._cluster.get(NAMESPACES, namespace)
         return found is None or "deletionTimestamp" in found["metadata"]
+
+    def _let_go(self, jobs: tuple[JobView, ...], *, namespace: str) -> None:
+        """Pods of a namespace that is deleted go first, Jobs later, and an index that may be tried again keeps its last pod.
+
+        New pods are refused there, so that the index would keep it for ever, or for as long as its back-off.
+        """
+        for job in jobs:
+            if job.is_live:
+                self._jobs.change(DeleteJob(name=job.name, uid=job.uid, why="its namespace goes"), namespace=namespace)
 
     def _events(self, job: JobView, *, namespace: str) -> list[Manifest]:
         return self._cluster.list(EVENTS, namespace=namespace, fields=f"regarding.uid={job.uid}")
