@@ -145,7 +145,7 @@ def database(node: RealNode, release: Release) -> Iterator[psycopg.Connection[An
     secret = (
         "get",
         "secret",
-        f"{release.name}-corebound-database",
+        f"{release.prefix}-postgresql",
         "-n",
         release.namespace,
         "-o",
@@ -155,7 +155,7 @@ def database(node: RealNode, release: Release) -> Iterator[psycopg.Connection[An
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    service = [f"service/{release.name}-corebound-postgresql", f"{port}:5432", "-n", release.namespace]
+    service = [f"service/{release.prefix}-postgresql", f"{port}:5432", "-n", release.namespace]
     command = [str(program("kubectl")), f"--kubeconfig={node.plane.kubeconfig}", "port-forward", *service]
     with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=said, stderr=said) as forward:
         try:

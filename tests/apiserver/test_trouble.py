@@ -75,6 +75,22 @@ def test_a_secret_with_a_wrong_login_heals(campaigns: Campaigns, tmp_path: Path)
     assert campaigns.phase("spoilt", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
+def test_somebody_elses_secret_is_neither_handed_out_nor_taken_along(campaigns: Campaigns) -> None:
+    """As an administrator's address of that name in the operator's own namespace."""
+    secret = ("secret", "corebound-database", "-n", campaigns.namespace)
+    campaigns.plane.kubectl(
+        "create", "secret", "generic", *secret[1:], "--from-literal=url=postgresql://admin:secret@db/x"
+    )
+    before = campaigns.plane.kubectl("get", *secret, "-o", "json")
+    campaigns.apply("guarded", trials=2)
+    campaigns.wait("guarded", lambda _: campaigns.condition("guarded", "StorageReady")["status"] == "False", "it said")
+    assert "is not the operator's" in campaigns.condition("guarded", "StorageReady")["message"]
+    assert campaigns.plane.kubectl("get", *secret, "-o", "json") == before
+    assert campaigns.jobs("guarded") == []
+    campaigns.plane.kubectl("delete", *secret)
+    assert campaigns.phase("guarded", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
 def test_a_secret_deleted_while_it_runs_comes_back(campaigns: Campaigns) -> None:
     campaigns.apply("robbed", trials=2, suspend=True)
     campaigns.phase("robbed", "Suspended")

@@ -27,7 +27,7 @@ class Release:
     """One release. Its values differ from the defaults where a small machine has to be told."""
 
     def __init__(
-        self, plane: ControlPlane, images: Images, *, name: str = "searches", namespace: str = NAMESPACE
+        self, plane: ControlPlane, images: Images, *, name: str = "corebound", namespace: str = NAMESPACE
     ) -> None:
         self.plane, self.name, self.namespace = plane, name, namespace
         self.values: dict[str, Any] = {
@@ -78,14 +78,16 @@ class Release:
         self.helm("uninstall", self.name, "--wait", "--timeout", "120s")
 
     @property
-    def operator(self) -> str:
-        """The name of the operator's Deployment."""
-        return f"{self.name}-corebound-operator"
+    def prefix(self) -> str:
+        """What the names of its objects begin with."""
+        return self.name if "corebound" in self.name else f"{self.name}-corebound"
 
     @property
     def log(self) -> str:
         """What the operator said."""
-        return self.plane.kubectl("logs", f"deployment/{self.operator}", "-n", self.namespace, "--tail=-1", check=False)
+        return self.plane.kubectl(
+            "logs", f"deployment/{self.prefix}-operator", "-n", self.namespace, "--tail=-1", check=False
+        )
 
     def told(self) -> str:
         """Why it does not get ready."""

@@ -23,7 +23,7 @@ def test_a_campaigns_study_is_on_the_dashboard(
     try:
         release.upgrade(optunaDashboard={**dashboard, "namespace": campaigns.namespace})
         services = f"/api/v1/namespaces/{campaigns.namespace}/services"
-        path = f"{services}/{release.name}-corebound-optuna-dashboard:http/proxy/api/studies"
+        path = f"{services}/{release.prefix}-optuna-dashboard:http/proxy/api/studies"
         studies = json.loads(node.plane.kubectl("get", "--raw", path))["study_summaries"]
     finally:
         release.upgrade()

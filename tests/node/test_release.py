@@ -29,9 +29,7 @@ def names(node: RealNode, kind: str, *options: str) -> set[str]:
 def test_helms_own_test_runs_a_campaign(release: Release, node: RealNode) -> None:
     said = release.helm("test", release.name, "--timeout", "120s").stdout
     assert "Succeeded" in said
-    assert not names(node, "pods,searchcampaigns,serviceaccounts", "-n", release.namespace) & {
-        "searches-corebound-test"
-    }
+    assert not names(node, "pods,searchcampaigns,serviceaccounts", "-n", release.namespace) & {"corebound-test"}
 
 
 def test_an_upgrade_leaves_running_trials_alone(
@@ -41,7 +39,7 @@ def test_an_upgrade_leaves_running_trials_alone(
     shutil.copytree(CHART, newer)
     chart = yaml.safe_load((newer / "Chart.yaml").read_text(encoding="utf-8"))
     (newer / "Chart.yaml").write_text(yaml.safe_dump({**chart, "version": "99.0.0"}), encoding="utf-8")
-    secret = ("get", "secret", f"{release.name}-corebound-database", "-n", release.namespace, "-o", "jsonpath={.data}")
+    secret = ("get", "secret", f"{release.prefix}-postgresql", "-n", release.namespace, "-o", "jsonpath={.data}")
     before = node.plane.kubectl(*secret)
     campaigns.apply("upgraded", trials=4, trial=SLOW)
     campaigns.wait("upgraded", lambda status: status.get("trials", {}).get("running") == 2, "two trials to run")
@@ -100,7 +98,7 @@ def test_the_embedded_database_needs_a_storage_class(release: Release, node: Rea
 def test_a_database_that_cannot_be_used_keeps_the_release_from_getting_ready(
     release: Release, images: Images, node: RealNode, url: str, said: str
 ) -> None:
-    database = f"{release.name}-corebound-postgresql"
+    database = f"{release.prefix}-postgresql"
     psql = (
         "exec",
         f"{database}-0",
@@ -142,11 +140,9 @@ def test_uninstalling_leaves_what_is_documented(release: Release, campaigns: Cam
     campaigns.until(lambda: not names(node, "pods", "-n", release.namespace), "its pods to go")
     everything = "jobs,deployments,statefulsets,services,secrets,configmaps,networkpolicies,serviceaccounts,roles"
     kept = names(node, everything, "-n", release.namespace)
-    assert {name for name in kept if "corebound" in name} == {f"{release.name}-corebound-database"}
+    assert {name for name in kept if "corebound" in name} == {f"{release.prefix}-postgresql"}
     assert not {name for name in names(node, "clusterroles,clusterrolebindings") if "corebound" in name}
-    assert names(node, "persistentvolumeclaims", "-n", release.namespace) == {
-        f"data-{release.name}-corebound-postgresql-0"
-    }
+    assert names(node, "persistentvolumeclaims", "-n", release.namespace) == {f"data-{release.prefix}-postgresql-0"}
     assert campaigns.status("kept")["phase"] == "Succeeded"
     release.install()
     campaigns.patch("kept", trials=3)

@@ -20,8 +20,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
+{{/* Not corebound-database, whatever the release is called: so the operator names the logins that workers get. */}}
 {{- define "corebound.databaseSecret" -}}
-{{ .Values.database.external.existingSecret | default (printf "%s-database" (include "corebound.name" .)) }}
+{{ .Values.database.external.existingSecret | default (printf "%s-postgresql" (include "corebound.name" .)) }}
 {{- end }}
 
 {{- define "corebound.databaseKey" -}}

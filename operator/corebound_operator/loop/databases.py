@@ -86,6 +86,12 @@ class Databases:
         """The Secret of the namespace is there, works, and goes when its last campaign goes."""
         with self._locked(namespace):
             found = self._cluster.get(SECRETS, DATABASE_SECRET, namespace=namespace)
+            if found is not None and (found["metadata"].get("labels") or {}).get(MANAGED_BY) != MANAGER:
+                # What is in it may be an administrator's own, and it must not go with a campaign.
+                raise StorageError(
+                    f"the Secret {DATABASE_SECRET} in namespace {namespace} is not the operator's: expected the label "
+                    f"{MANAGED_BY}={MANAGER}; workers get their login from a Secret of that name, so give yours another one"
+                )
             owners = list(found["metadata"].get("ownerReferences", [])) if found is not None else []
             change: Manifest = {}
             if not any(each["uid"] == uid for each in owners):
