@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import json
 import os
 import statistics
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import psycopg
+from optuna.trial import TrialState
 from tests.cluster.control_plane import ControlPlane, running
 from tests.cluster.operator_process import OperatorProcess, running_operator
 
@@ -33,11 +35,14 @@ from corebound.api.records import SlotState
 from corebound.cluster.client import Cluster, connect
 from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES
 from corebound.ledger.ledger import Ledger, open_ledger
+from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import operator_url, tenant_of
 from corebound.local.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from corebound.api.records import CampaignRecord
 
 CRD = Path(__file__).parents[1] / "crds" / "searchcampaigns.yaml"
 SETTINGS = {"defaultPool": {"cpu": 128, "maxNodes": 1000}, "logFormat": "json"}
@@ -56,12 +61,17 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="corebound-bench-") as name, stand(Path(name)) as bench:
         bench.new_namespaces(5)
-        bench.one_by_one(options.single)
-        bench.burst(options.burst)
+        if options.single:
+            bench.one_by_one(options.single)
+        if options.burst:
+            bench.burst(options.burst)
         bench.last_close_to_phase(20)
-        bench.at_work(options.running, options.workers, options.seconds)
-        bench.at_rest(options.finished, options.seconds)
-        bench.start_up(options.old_jobs)
+        if options.running:
+            bench.at_work(options.running, options.workers, options.seconds)
+        if options.finished:
+            bench.at_rest(options.finished, options.seconds)
+        if options.old_jobs:
+            bench.start_up(options.old_jobs)
 
 
 @contextlib.contextmanager
@@ -120,8 +130,8 @@ class Bench:
         times = []
         for index in range(count):
             self._apply_and_wait(namespace, f"ends-{index}")
-            with self._ledger(namespace) as ledger:
-                closed = close_all(ledger, f"ends-{index}")
+            with self._ledger(namespace) as (ledger, storage):
+                closed = close_all(ledger, storage, f"ends-{index}")
             wait(lambda name=f"ends-{index}": (namespace, name, "Succeeded") in self.phases_seen, 60)
             times.append(self.phases_seen[namespace, f"ends-{index}", "Succeeded"] - closed)
         show("last slot closed to phase Succeeded", times, aim="p99 3 s")
@@ -133,8 +143,8 @@ class Bench:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda name: self._apply(namespace, name, trials=trials, parallelism=workers), names))
         wait(lambda: all((namespace, name) in self.jobs_seen for name in names), 600)
-        with self._ledger(namespace) as ledger:
-            drive = Drive(ledger, names, workers)
+        with self._ledger(namespace) as (ledger, storage):
+            drive = Drive(ledger, storage, names, workers)
             drive.register()
             usage, writes, oldest = self._usage(), self.status_writes, 0.0
             began = time.monotonic()
@@ -157,7 +167,7 @@ class Bench:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda name: self._apply(namespace, name, suspend=True), names))
         wait(lambda: all((namespace, name, "Suspended") in self.phases_seen for name in names), 900)
-        with self._ledger(namespace) as ledger:
+        with self._ledger(namespace) as (ledger, _):
             for name in names:
                 record = ledger.campaigns.get(name)
                 ledger.campaigns.close_out(record.campaign_id, reason="Measured", message="for the benchmark")
@@ -200,12 +210,16 @@ class Bench:
         return name
 
     @contextlib.contextmanager
-    def _ledger(self, namespace: str) -> Iterator[Ledger]:
+    def _ledger(self, namespace: str) -> Iterator[tuple[Ledger, CampaignStorage]]:
         found = self.cluster.get(NAMESPACES, namespace)
         assert found is not None
         tenant = tenant_of(namespace=namespace, namespace_uid=found["metadata"]["uid"])
-        with open_ledger(operator_url(self.database, tenant), application="bench", connections=4) as ledger:
-            yield ledger
+        url = operator_url(self.database, tenant)
+        with (
+            open_ledger(url, application="bench", connections=4) as ledger,
+            contextlib.closing(CampaignStorage(url)) as storage,
+        ):
+            yield ledger, storage
 
     def _watch_jobs(self) -> None:
         while not self.stopped.is_set():
@@ -238,8 +252,8 @@ class Bench:
 class Drive:
     """Pretended workers that hold slots and close them at a steady rate."""
 
-    def __init__(self, ledger: Ledger, names: list[str], workers: int) -> None:
-        self.ledger, self.workers, self.closed = ledger, workers, 0
+    def __init__(self, ledger: Ledger, storage: CampaignStorage, names: list[str], workers: int) -> None:
+        self.ledger, self.storage, self.workers, self.closed = ledger, storage, workers, 0
         self.records = [ledger.campaigns.get(name) for name in names]
         self.ids: dict[int, int] = {}
 
@@ -253,18 +267,29 @@ class Drive:
     def close_until(self, total: int) -> None:
         while self.closed < total:
             record = self.records[self.closed % len(self.records)]
-            claim = self.ledger.slots.claim(record.campaign_id, self.ids[record.campaign_id])
-            if claim is not None:
-                self.ledger.slots.close(claim, cpu_seconds=1.0)
+            if not run_one(self.ledger, self.storage, record, self.ids[record.campaign_id]):
+                raise SystemExit(f"{record.name} has no open slot left: the figures would be of campaigns at rest")
             self.closed += 1
 
 
-def close_all(ledger: Ledger, name: str) -> float:
+def run_one(ledger: Ledger, storage: CampaignStorage, record: CampaignRecord, worker: int) -> bool:
+    """Claim a slot, tell its trial a value and close it; False where none is left."""
+    claim = ledger.slots.claim(record.campaign_id, worker)
+    if claim is None:
+        return False
+    storage.bind(claim)
+    trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={})
+    storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [1.0])
+    ledger.slots.close(claim, cpu_seconds=1.0)
+    return True
+
+
+def close_all(ledger: Ledger, storage: CampaignStorage, name: str) -> float:
     """Close every slot of the campaign; the moment of the last."""
     record = ledger.campaigns.get(name)
     worker = ledger.workers.register(record.campaign_id, name="w", host="pretended", pid=1, threads=1, cores="")
-    while (claim := ledger.slots.claim(record.campaign_id, worker)) is not None:
-        ledger.slots.close(claim, cpu_seconds=1.0)
+    while run_one(ledger, storage, record, worker):
+        pass
     assert not ledger.summaries.of(record, maximize=record.maximize).counts.get(SlotState.OPEN)
     return time.monotonic()
 
@@ -310,7 +335,7 @@ def wait(holds: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
-            raise SystemExit("waited in vain")
+            raise SystemExit(f"waited {seconds:.0f} s in vain: {inspect.getsource(holds).strip()}")
         time.sleep(0.01)
 
 

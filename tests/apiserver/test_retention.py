@@ -10,6 +10,7 @@ from corebound.cluster.resources import NAMESPACES
 from corebound.ledger.ledger import open_ledger
 from corebound.ledger.tenancy import operator_url, tenant_of
 from corebound_operator.loop.databases import Databases
+from corebound_operator.loop.namespaces import Namespaces
 from corebound_operator.loop.retention import Retention
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def ledger(campaigns: Campaigns, database: str) -> Iterator[Ledger]:
 
 
 def retention(campaigns: Campaigns, database: str, *, days: float) -> Retention:
-    databases = Databases(campaigns.cluster, database, isolation="schema")
+    databases = Databases(campaigns.cluster, database, Namespaces(campaigns.cluster), isolation="schema")
     return Retention(campaigns.cluster, databases, namespaces=[campaigns.namespace], days=days)
 
 

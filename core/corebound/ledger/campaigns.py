@@ -41,6 +41,7 @@ class Campaigns:
 
     def __init__(self, engine: sqlalchemy.Engine, storage: Callable[[], CampaignStorage]) -> None:
         self._engine = engine
+        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._storage = storage
 
     def create(
@@ -103,13 +104,13 @@ class Campaigns:
 
     def find(self, name: str) -> CampaignRecord | None:
         """The campaign of that name, if any."""
-        with storage_errors(self._engine), self._engine.begin() as connection:
+        with storage_errors(self._engine), self._statements.connect() as connection:
             rows = _records(connection, campaign_sql.OF_NAME, {"name": name})
             return rows[0] if rows else None
 
     def find_uid(self, uid: UUID) -> CampaignRecord | None:
         """The campaign of that Kubernetes object, whatever it is called by now."""
-        with storage_errors(self._engine), self._engine.begin() as connection:
+        with storage_errors(self._engine), self._statements.connect() as connection:
             rows = _records(connection, campaign_sql.OF_UID, {"uid": uid})
             return rows[0] if rows else None
 
@@ -123,7 +124,7 @@ class Campaigns:
 
     def all(self) -> list[CampaignRecord]:
         """All campaigns, oldest first."""
-        with storage_errors(self._engine), self._engine.begin() as connection:
+        with storage_errors(self._engine), self._statements.connect() as connection:
             return _records(connection, campaign_sql.ALL, {})
 
     def archive_name(self, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import StorageError
 from corebound.api.jobs import MANAGED_BY, MANAGER
-from corebound.cluster.resources import NAMESPACES, SECRETS
+from corebound.cluster.resources import SECRETS
 from corebound.ledger.ledger import open_ledger
 from corebound.ledger.tenancy import (
     accepts,
@@ -32,11 +32,12 @@ from corebound_operator.build.job import owner
 from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from corebound.cluster.client import Cluster
     from corebound.ledger.ledger import Ledger
     from corebound.ledger.tenancy import Tenant
+    from corebound_operator.loop.namespaces import Namespaces
 
 Manifest = dict[str, Any]
 
@@ -49,8 +50,9 @@ KEPT_CONNECTIONS: Final = 20
 class Databases:
     """Ledgers by namespace."""
 
-    def __init__(self, cluster: Cluster, admin_url: str, *, isolation: str) -> None:
+    def __init__(self, cluster: Cluster, admin_url: str, namespaces: Namespaces, *, isolation: str) -> None:
         self._cluster, self._admin_url, self._isolation = cluster, admin_url, isolation
+        self._namespaces = namespaces
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._namespace_of: dict[str, str] = {}
@@ -60,6 +62,8 @@ class Databases:
         self._connections: dict[str, int] = {}
         self._working: dict[str, str] = {}
         """The version of each namespace's Secret that was seen to work."""
+        self._waiting: dict[str, dict[str, str]] = {}
+        """Campaigns (name by UID) of each namespace whose turn asks for the Secret."""
 
     def ledger(self, namespace: str, *, campaign_uid: str) -> Ledger:
         """The ledger of the namespace, its tables made when they are not there. Raises :class:`StorageError`."""
@@ -83,26 +87,48 @@ class Databases:
         return self._connections[namespace]
 
     def hand_out(self, namespace: str, *, campaign: str, uid: str) -> None:
-        """The Secret of the namespace is there, works, and goes when its last campaign goes."""
+        """The Secret of the namespace is there, works, and goes when its last campaign goes.
+
+        Campaigns that ask at the same time share one look and one write.
+        """
+        with self._lock:
+            self._waiting.setdefault(namespace, {})[uid] = campaign
         with self._locked(namespace):
-            found = self._cluster.get(SECRETS, DATABASE_SECRET, namespace=namespace)
-            if found is not None and (found["metadata"].get("labels") or {}).get(MANAGED_BY) != MANAGER:
-                # What is in it may be an administrator's own, and it must not go with a campaign.
-                raise StorageError(
-                    f"the Secret {DATABASE_SECRET} in namespace {namespace} is not the operator's: expected the label "
-                    f"{MANAGED_BY}={MANAGER}; workers get their login from a Secret of that name, so give yours another one"
-                )
-            owners = list(found["metadata"].get("ownerReferences", [])) if found is not None else []
-            change: Manifest = {}
-            if not any(each["uid"] == uid for each in owners):
-                change["metadata"] = {"ownerReferences": [*owners, owner(campaign, uid, controller=False)]}
-            if found is None or not self._works(namespace, found):
-                change["data"] = {DATABASE_KEY: base64.b64encode(self._new_login(namespace).encode()).decode()}
-            if found is None:
-                self._cluster.create(SECRETS, _secret(namespace, change))
-            elif change:
-                change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
-                self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+            with self._lock:
+                waiting = self._waiting.pop(namespace, {})
+                if uid not in waiting:  # another turn has taken it along
+                    self._waiting[namespace] = waiting
+                    return
+            try:
+                self._see_to_secret(namespace, waiting)
+            except BaseException:
+                # Their own turns try it themselves, and hear of it.
+                del waiting[uid]
+                with self._lock:
+                    self._waiting[namespace] = {**waiting, **self._waiting.get(namespace, {})}
+                raise
+
+    def _see_to_secret(self, namespace: str, campaigns: Mapping[str, str]) -> None:
+        found = self._cluster.get(SECRETS, DATABASE_SECRET, namespace=namespace)
+        if found is not None and (found["metadata"].get("labels") or {}).get(MANAGED_BY) != MANAGER:
+            # What is in it may be an administrator's own, and it must not go with a campaign.
+            raise StorageError(
+                f"the Secret {DATABASE_SECRET} in namespace {namespace} is not the operator's: expected the label "
+                f"{MANAGED_BY}={MANAGER}; workers get their login from a Secret of that name, so give yours another one"
+            )
+        owners = list(found["metadata"].get("ownerReferences", [])) if found is not None else []
+        known = {each["uid"] for each in owners}
+        joining = [owner(name, uid, controller=False) for uid, name in campaigns.items() if uid not in known]
+        change: Manifest = {}
+        if joining:
+            change["metadata"] = {"ownerReferences": [*owners, *joining]}
+        if found is None or not self._works(namespace, found):
+            change["data"] = {DATABASE_KEY: base64.b64encode(self._new_login(namespace).encode()).decode()}
+        if found is None:
+            self._cluster.create(SECRETS, _secret(namespace, change))
+        elif change:
+            change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
+            self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
 
     def ask(self) -> None:
         """Whether the operator's own login would do for a campaign. Raises :class:`StorageError`."""
@@ -146,10 +172,10 @@ class Databases:
         return operator_url(self._admin_url, tenant)
 
     def _uid(self, namespace: str) -> str:
-        found = self._cluster.get(NAMESPACES, namespace)
+        found = self._namespaces.uid(namespace)
         if found is None:
             raise StorageError(f"namespace {namespace} is gone")
-        return str(found["metadata"]["uid"])
+        return found
 
     def _works(self, namespace: str, secret: Manifest) -> bool:
         """Whether its login works; asked once for each version of the Secret."""

@@ -1,7 +1,8 @@
 """A queue of keys as client-go's: never the same key twice at once, and none forgotten.
 
 A key that is added while it is being worked on is dirty and comes again when it is done. Failures wait longer each time;
-one success forgets them. Between two turns of a key there is a minimum interval, so that a hundred events make one turn.
+one success forgets them. Between two turns of a key there is a minimum interval, so that a hundred events make one turn. A
+key that never had a turn goes first: of a hundred new campaigns none waits for the echoes of the others.
 Time is ``clock``'s, for tests. What could go wrong: a worker that never calls :meth:`done`; its key then waits for ever,
 which :meth:`oldest_at_work` shows to the liveness probe.
 """
@@ -23,6 +24,8 @@ Key = tuple[str, str]
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 60.0
 LEAST_INTERVAL_SECONDS: Final = 0.25
+HEAD_START_SECONDS: Final = 30.0
+"""Of a new key: before what became due less long ago, so that nothing waits for ever."""
 
 
 @dataclass(order=True)
@@ -50,7 +53,12 @@ class WorkQueue:
     def add(self, key: Key, *, after: float = 0.0) -> None:
         """``key`` is due in ``after`` seconds, or earlier if it was already to come earlier."""
         with self._changed:
-            due = max(self._clock() + after, self._last.get(key, float("-inf")) + self._interval)
+            last = self._last.get(key)
+            due = self._clock() + after
+            if last is not None:
+                due = max(due, last + self._interval)
+            elif after <= 0:
+                due -= HEAD_START_SECONDS
             if key in self._at_work:
                 self._dirty[key] = min(due, self._dirty.get(key, float("inf")))
             elif due < self._due.get(key, float("inf")):

@@ -13,7 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.contract import ExitCode
 from corebound.api.errors import (
     CampaignConflictError,
     PlanError,
@@ -25,11 +24,9 @@ from corebound.api.errors import (
 )
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.status import CampaignStatus
-from corebound.cluster.resources import CAMPAIGNS, EVENTS, NAMESPACES, PODS
+from corebound.cluster.resources import CAMPAIGNS
 from corebound.planning.planner import make_plan
-from corebound_operator.build.names import selector
-from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
-from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
+from corebound_operator.decide.decision import decide
 from corebound_operator.decide.report import report, slow_parts_only
 from corebound_operator.decide.world import (
     BeginCampaign,
@@ -46,6 +43,7 @@ from corebound_operator.decide.world import (
     World,
 )
 from corebound_operator.loop.jobs import Jobs
+from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.records import ledger_record
 
 if TYPE_CHECKING:
@@ -60,6 +58,7 @@ if TYPE_CHECKING:
     from corebound_operator.build.settings import Settings
     from corebound_operator.decide.world import Action, Decision
     from corebound_operator.loop.databases import Databases
+    from corebound_operator.loop.namespaces import Namespaces
     from corebound_operator.loop.pools import Pools
     from corebound_operator.loop.queue import Key
     from corebound_operator.loop.recorder import Recorder
@@ -69,6 +68,8 @@ Manifest = dict[str, Any]
 STATUS_SECONDS: Final = 2.0
 SLOW_STATUS_SECONDS: Final = 15.0
 LOGIN_SECONDS: Final = 30.0
+AWAITED_LOGIN_SECONDS: Final = 5.0
+"""While no worker runs: one may be waiting for the Secret that somebody has deleted."""
 
 
 class Reconciler:
@@ -79,6 +80,7 @@ class Reconciler:
         *,
         cluster: Cluster,
         databases: Databases,
+        namespaces: Namespaces,
         pools: Pools,
         recorder: Recorder,
         settings: Settings,
@@ -86,8 +88,9 @@ class Reconciler:
         looked: Callable[[float], None],
     ) -> None:
         self._cluster, self._databases, self._pools = cluster, databases, pools
+        self._namespaces = namespaces
         self._recorder, self._settings, self._observe = recorder, settings, observe
-        self._jobs, self._looked = Jobs(cluster, settings), looked
+        self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
         self._lock = threading.Lock()
         self._written: dict[str, float] = {}
         """When the status of a campaign (by UID) was last written."""
@@ -125,7 +128,7 @@ class Reconciler:
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
         grows = any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions)
-        if (grows or world.pods_leave) and self._is_going(namespace):
+        if (grows or world.pods_leave) and self._namespaces.is_going(namespace):
             self._let_go(jobs, namespace=namespace)
             return None
         for action in decision.actions:
@@ -164,44 +167,32 @@ class Reconciler:
             return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
 
     def _login_is_due(self, record: CampaignRecord, jobs: tuple[JobView, ...], *, uid: str) -> bool:
-        """At each turn while no worker runs, now and then while they do, never again at the end."""
+        """Every few seconds while no worker runs, now and then while they do, never again at the end."""
         if record.phase.is_final and not any(job.is_live for job in jobs):
             return False
         now = time.monotonic()
         with self._lock:
-            due = now - self._handed_out.get(uid, float("-inf")) > LOGIN_SECONDS
-            if due or not any(job.ready for job in jobs):
+            wait = LOGIN_SECONDS if any(job.ready for job in jobs) else AWAITED_LOGIN_SECONDS
+            if now - self._handed_out.get(uid, float("-inf")) > wait:
                 self._handed_out[uid] = now
                 return True
         return False
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
-        """Pods and events are listed only where something is missing or broken: they are many."""
         summary = world.ledger
         if isinstance(summary, Problem) or isinstance(world.plan, Problem) or world.plan is None:
             return world
         latest = max(world.jobs, key=lambda job: job.round, default=None)
         if latest is None or summary.campaign.phase.is_final:
             return world
-        broken = latest.outcome == "Failed" and latest.reason == "PodFailurePolicy"
-        lacking = latest.is_live and not latest.suspended and latest.ready < latest.active + bool(latest.failed_pods)
-        empty = latest.is_live and not latest.suspended and not latest.active
-        failing = latest.failed_pods >= MOST_FAILURES_IN_A_ROW
-        if not (broken or lacking or empty or failing):
-            return world
-        pods = self._cluster.list(PODS, namespace=namespace, labels=selector(uid))
-        events = self._events(latest, namespace=namespace) if empty or lacking else []
+        seen = self._pods.of(latest, uid=uid, namespace=namespace, last_close=summary.last_close_at, now=world.now)
         return replace(
             world,
-            trouble=pod_trouble(pods, events, now=world.now),
-            broken_contract=self._why_broken(pods, latest) if broken else None,
-            failures_in_a_row=failures_since(pods, summary.last_close_at),
-            pods_leave=any("deletionTimestamp" in pod["metadata"] for pod in pods),
+            trouble=seen.trouble,
+            broken_contract=seen.broken_contract,
+            failures_in_a_row=seen.failures_in_a_row,
+            pods_leave=seen.leave,
         )
-
-    def _is_going(self, namespace: str) -> bool:
-        found = self._cluster.get(NAMESPACES, namespace)
-        return found is None or "deletionTimestamp" in found["metadata"]
 
     def _let_go(self, jobs: tuple[JobView, ...], *, namespace: str) -> None:
         """Pods of a namespace that is deleted go first, Jobs later, and an index that may be tried again keeps its last pod.
@@ -211,12 +202,6 @@ class Reconciler:
         for job in jobs:
             if job.is_live:
                 self._jobs.change(DeleteJob(name=job.name, uid=job.uid, why="its namespace goes"), namespace=namespace)
-
-    def _events(self, job: JobView, *, namespace: str) -> list[Manifest]:
-        return self._cluster.list(EVENTS, namespace=namespace, fields=f"regarding.uid={job.uid}")
-
-    def _why_broken(self, pods: list[Manifest], job: JobView) -> str:
-        return broken_contract(pods, ExitCode.CONTRACT_BROKEN.value) or job.message
 
     def _act(self, action: Action, world: World, found: Manifest, ledger: Ledger | None) -> None:
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
@@ -271,6 +256,7 @@ class Reconciler:
         with self._lock:
             self._written.pop(uid, None)
             self._handed_out.pop(uid, None)
+        self._pods.forget(uid)
 
 
 def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:

@@ -58,6 +58,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
 
     from corebound_operator.loop.databases import Databases
     from corebound_operator.loop.loop import Loop
+    from corebound_operator.loop.namespaces import Namespaces
     from corebound_operator.loop.pools import Pools
     from corebound_operator.loop.queue import WorkQueue
     from corebound_operator.loop.reconciler import Reconciler
@@ -71,10 +72,12 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     queue = WorkQueue()
     metrics = Metrics(queue)
     cluster.connection.observe = metrics.requested
-    databases = Databases(cluster, database, isolation=settings.isolation)
+    namespaces = Namespaces(cluster)
+    databases = Databases(cluster, database, namespaces, isolation=settings.isolation)
     reconciler = Reconciler(
         cluster=cluster,
         databases=databases,
+        namespaces=namespaces,
         pools=Pools(cluster, settings),
         recorder=Recorder(cluster, instance=socket.gethostname()),
         settings=settings,

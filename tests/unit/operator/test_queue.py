@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from corebound_operator.loop.queue import LONGEST_WAIT_SECONDS, WorkQueue
+from corebound_operator.loop.queue import HEAD_START_SECONDS, LONGEST_WAIT_SECONDS, WorkQueue
 
 A, B = ("default", "a"), ("default", "b")
 
@@ -45,6 +45,20 @@ def test_a_key_that_changes_at_work_comes_again_but_not_at_once() -> None:
     assert queue.take() == A
     queue.done(A)
     assert queue.depth() == 0
+
+
+def test_a_new_key_goes_before_those_that_had_a_turn_but_not_for_ever() -> None:
+    queue, clock = made()
+    queue.add(A)
+    assert queue.take() == A
+    queue.done(A, again_in=0.0)
+    clock.now += 1
+    queue.add(B)
+    assert [queue.take(), queue.take()] == [B, A]
+    queue.done(A, again_in=0.0)
+    clock.now += HEAD_START_SECONDS + 1
+    queue.add(("default", "c"))
+    assert queue.take() == A
 
 
 def test_the_earlier_of_two_times_counts() -> None:
