@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+import time
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -75,6 +76,15 @@ def one_shot_pods(campaigns: Campaigns) -> list[dict[str, Any]]:
     return campaigns.cluster.list(PODS, namespace=campaigns.namespace, labels=labels)
 
 
+def wait_until_no_pod_is_left(campaigns: Campaigns) -> None:
+    """The command has deleted it; the kubelet takes it away."""
+    deadline = time.monotonic() + 20
+    while found := one_shot_pods(campaigns):
+        assert all("deletionTimestamp" in pod["metadata"] for pod in found)
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
 def test_each_attempts_output_is_found_in_its_pods_log(tenant: User, campaigns: Campaigns, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     campaigns.apply("poles", trials=3, parallelism=1, trial=talking(flag))
@@ -134,11 +144,11 @@ def test_results_come_from_a_one_shot_pod_that_leaves_nothing(tenant: User, camp
     assert "asking in pod corebound-results-" in err
     text, _ = tenant("results", "poles", "--csv", "--quiet")
     assert len(list(csv.DictReader(io.StringIO(text)))) == 3
-    assert not one_shot_pods(campaigns)
+    wait_until_no_pod_is_left(campaigns)
     _, err = tenant("results", "nothing", status=2)
     assert "no campaign 'nothing' in this ledger; there are: poles" in err
     assert tenant.json("results", "nothing", status=2)["error"].startswith("no campaign 'nothing'")
-    assert not one_shot_pods(campaigns)
+    wait_until_no_pod_is_left(campaigns)
 
 
 def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) -> None:
@@ -155,7 +165,7 @@ def test_a_report_comes_from_a_one_shot_pod(tenant: User, campaigns: Campaigns) 
     assert (plan["trials"], plan["seconds"]) == (3, None)
     assert (plan["threads"], plan["workers"]) == (status["plan"]["threads"], status["plan"]["workers"])
     assert [group["runs_on"]["versions"]["optuna"] for group in document["ran_on"]] == [metadata.version("optuna")]
-    assert not one_shot_pods(campaigns)
+    wait_until_no_pod_is_left(campaigns)
 
 
 def test_a_plan_that_is_changed_while_it_runs_is_in_the_report(
@@ -261,7 +271,7 @@ def test_a_way_that_is_not_open_is_said(
     assert "you lack the right to create pods" in err
     _, err = tenant("results", "poles", "--image", "trail:test", status=1)
     assert "does not start: ErrImagePull" in err
-    assert not one_shot_pods(campaigns)
+    wait_until_no_pod_is_left(campaigns)
 
 
 def test_delete_keeps_the_results_and_delete_data_takes_them(tenant: User, campaigns: Campaigns, database: str) -> None:

@@ -152,6 +152,8 @@ class Reconciler:
             self._looked(time.monotonic() - began)
             if self._login_is_due(record, jobs, uid=uid):
                 self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid)
+                with self._lock:
+                    self._handed_out[uid] = time.monotonic()
         except (CampaignConflictError, WarmStartError) as error:
             return None, Problem(reason="NotAsked", message=""), SpecProblem(reason="SpecRefused", message=str(error))
         except StorageError as error:
@@ -167,16 +169,16 @@ class Reconciler:
             return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
 
     def _login_is_due(self, record: CampaignRecord, jobs: tuple[JobView, ...], *, uid: str) -> bool:
-        """Every few seconds while no worker runs, now and then while they do, never again at the end."""
-        if record.phase.is_final and not any(job.is_live for job in jobs):
+        """At each turn before a Job is made, every few seconds until its workers run, then rarely, and never at the end."""
+        live = [job for job in jobs if job.is_live]
+        if record.phase.is_final and not live:
             return False
-        now = time.monotonic()
+        working = [job for job in live if not job.suspended]
+        if not working:
+            return True
+        wait = LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
         with self._lock:
-            wait = LOGIN_SECONDS if any(job.ready for job in jobs) else AWAITED_LOGIN_SECONDS
-            if now - self._handed_out.get(uid, float("-inf")) > wait:
-                self._handed_out[uid] = now
-                return True
-        return False
+            return time.monotonic() - self._handed_out.get(uid, float("-inf")) > wait
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
         summary = world.ledger
