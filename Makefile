@@ -15,7 +15,7 @@ help:
 	@echo "make node                 the same with a real node and the images of the Dockerfile (root on Debian)"
 	@echo "make bench-local          what Corebound costs, beside bare processes and Optuna's own (20 minutes)"
 	@echo "make bench-compare        beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
-	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python (3 minutes)"
+	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python and published counts (half an hour)"
 	@echo "make bench-node           installation, first trial and first generation on a real node (5 minutes)"
 	@echo "make bench-operator       the operator with many campaigns on a real API server (15 minutes)"
 
@@ -74,6 +74,7 @@ bench-local: environment
 bench-neuroevolution: environment
 	$(BIN)/uv pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	$(BIN)/python bench/neuroevolution.py
+	$(BIN)/python bench/solved.py
 
 # Ray is wanted here only; without it the others are compared. OPTIONS="--trials 8 --rounds 1" makes it shorter.
 bench-compare: environment
