@@ -14,6 +14,16 @@ COPY operator operator
 COPY trial_image trial_image
 RUN python3 -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
+# What each extra needs, without Corebound itself: the packages' layers hang on these lists and their pins alone, so that a
+# new version of Corebound brings nobody torch again.
+FROM ${PYTHON_IMAGE} AS requirements
+WORKDIR /requirements
+COPY pyproject.toml .ci/requirements ./
+RUN python3 requirements operator > operator.txt && \
+    python3 requirements torch > torch.txt && \
+    python3 requirements trial neuro artifacts > trial.txt && \
+    touch --date=@315532800 *.txt  # some builders compare times, too
+
 # An environment that belongs to root, and a user with a name: some libraries ask for it.
 FROM ${PYTHON_IMAGE} AS base
 # With SOURCE_DATE_EPOCH pip's bytecode carries hashes and no times: the same layer each time. Without bytecode every pod would
@@ -23,22 +33,20 @@ RUN echo "corebound:x:65532:65532::/home/corebound:/usr/sbin/nologin" >> /etc/pa
     echo "corebound:x:65532:" >> /etc/group && \
     mkdir -p /home/corebound /campaign && chown 65532:65532 /home/corebound /campaign && \
     python3 -m venv /opt/corebound
-# What each extra needs, without Corebound itself: so the next layers stay while only our code changes.
 WORKDIR /opt/corebound/requirements
-COPY pyproject.toml constraints.txt ./
-COPY .ci/requirements .ci/requirements
+COPY constraints.txt ./
 
 FROM base AS operator-packages
-RUN python .ci/requirements operator > operator.txt && \
-    python -m pip install --no-cache-dir --constraint constraints.txt --requirement operator.txt
+COPY --from=requirements /requirements/operator.txt ./
+RUN python -m pip install --no-cache-dir --constraint constraints.txt --requirement operator.txt
 
 FROM base AS trial-packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN python .ci/requirements torch > torch.txt && \
-    python -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
+COPY --from=requirements /requirements/torch.txt ./
+RUN python -m pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
         --constraint constraints.txt --requirement torch.txt
-RUN python .ci/requirements trial neuro artifacts > trial.txt && \
-    python -m pip install --no-cache-dir --constraint constraints.txt --requirement trial.txt
+COPY --from=requirements /requirements/trial.txt ./
+RUN python -m pip install --no-cache-dir --constraint constraints.txt --requirement trial.txt
 
 FROM operator-packages AS operator
 ARG VERSION=0.1.0
