@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from corebound.cluster.client import Cluster
+    from corebound_operator.build.settings import Settings
 
     from ..cluster.control_plane import ControlPlane
 
@@ -86,6 +87,7 @@ def test_the_api_server_accepts_everything(
         ("database.embedded.storage=10 GB", "storage"),
         ("trialDefaults.runAsUser=root", "runAsUser"),
         ("namespaces=team-a", "namespaces"),
+        ("images.trial.digest=sha256:12", "digest"),
     ],
 )
 def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
@@ -94,14 +96,25 @@ def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
     assert said in done.stderr
 
 
+def operators_settings(chart: Chart, options: tuple[str, ...], folder: Path) -> Settings:
+    found = next(each for each in of_kind(chart.objects(*options), "ConfigMap") if "operator.yaml" in each["data"])
+    path = folder / "operator.yaml"
+    path.write_text(found["data"]["operator.yaml"], encoding="utf-8")
+    return load_settings(path)
+
+
+def test_a_digest_wins_over_the_tag(chart: Chart, tmp_path: Path) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    options = ("--set", f"images.operator.digest={digest},images.trial.digest={digest},images.trial.tag=ignored")
+    [operator] = of_kind(chart.objects(*options), "Deployment")
+    [container] = operator["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"ghcr.io/corebound/operator@{digest}"
+    assert operators_settings(chart, options, tmp_path).trial_defaults.image == f"ghcr.io/corebound/trial@{digest}"
+
+
 def test_a_release_alone_is_ready_for_the_operator(chart: Chart, tmp_path: Path) -> None:
     for options in COMBINATIONS.values():
-        settings = next(
-            each for each in of_kind(chart.objects(*options), "ConfigMap") if "operator.yaml" in each["data"]
-        )
-        path = tmp_path / "operator.yaml"
-        path.write_text(settings["data"]["operator.yaml"], encoding="utf-8")
-        load_settings(path)
+        operators_settings(chart, options, tmp_path)
 
 
 def test_rights_are_those_of_the_list(chart: Chart) -> None:
