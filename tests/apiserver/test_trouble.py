@@ -7,6 +7,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from corebound.cluster.resources import CAMPAIGNS, JOBS, PODS, SECRETS
 
 if TYPE_CHECKING:
@@ -44,6 +46,30 @@ def test_a_quota_that_is_exceeded_is_said(campaigns: Campaigns) -> None:
     campaigns.apply("large", threads=2, parallelism=1)
     campaigns.wait("large", lambda _: campaigns.condition("large", "Running")["reason"] == "QuotaExceeded", "it said")
     assert "exceeded quota: small" in campaigns.condition("large", "Running")["message"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "condition", "reason"),
+    [("count/jobs.batch", "Running", "QuotaExceeded"), ("count/secrets", "StorageReady", "DatabaseRefused")],
+)
+def test_an_object_that_the_cluster_does_not_accept_is_said(
+    campaigns: Campaigns, counted: str, condition: str, reason: str
+) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {counted: "0"}},
+    }
+    campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(quota))
+    has_quota = ("get", "resourcequota", "none", "-n", campaigns.namespace, "-o", "jsonpath={.status.hard}")
+    campaigns.until(lambda: counted in campaigns.plane.kubectl(*has_quota), "the quota counts")
+    campaigns.apply("refused", trials=2)
+    campaigns.wait("refused", lambda _: campaigns.condition("refused", condition)["reason"] == reason, "it said")
+    assert "exceeded quota: none" in campaigns.condition("refused", condition)["message"]
+    assert campaigns.condition("refused", condition)["status"] == "False"
+    campaigns.plane.kubectl("delete", "resourcequota", "none", "-n", campaigns.namespace)
+    assert campaigns.phase("refused", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
 def test_a_pod_that_pod_security_rejects_is_said(campaigns: Campaigns) -> None:

@@ -44,6 +44,12 @@ def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: da
     return found[0] if found else None
 
 
+def refused_job(said: str) -> PodTrouble:
+    """A Job that the cluster does not accept: a quota of Jobs, a policy, a right that is missing; ``said`` are its words."""
+    reason = next((name for words, name in REFUSED if words in said), "JobRejected")
+    return PodTrouble(reason=reason, message=f"the cluster refuses the campaign's Job: {said}")
+
+
 def failures_since(pods: Sequence[Manifest], last_close: datetime | None) -> int:
     """Pods that ended badly, and not because they were stopped or evicted, after the last slot was closed."""
     count = 0

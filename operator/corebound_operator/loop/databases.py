@@ -14,7 +14,7 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.errors import StorageError
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError, StorageError
 from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound.cluster.resources import SECRETS
 from corebound.ledger.ledger import open_ledger
@@ -30,6 +30,7 @@ from corebound.ledger.tenancy import (
 )
 from corebound_operator.build.job import owner
 from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
+from corebound_operator.loop.namespaces import GOING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,11 +125,19 @@ class Databases:
             change["metadata"] = {"ownerReferences": [*owners, *joining]}
         if found is None or not self._works(namespace, found):
             change["data"] = {DATABASE_KEY: base64.b64encode(self._new_login(namespace).encode()).decode()}
-        if found is None:
-            self._cluster.create(SECRETS, _secret(namespace, change))
-        elif change:
-            change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
-            self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+        try:
+            if found is None:
+                self._cluster.create(SECRETS, _secret(namespace, change))
+            elif change:
+                change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
+                self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+        except ClusterRefusedError as error:
+            if isinstance(error, ClusterConflictError) or GOING in str(error):
+                raise
+            said = error.said or str(error)
+            raise StorageError(
+                f"the cluster refuses the Secret {DATABASE_SECRET} of the workers' login: {said}"
+            ) from error
 
     def ask(self) -> None:
         """Whether the operator's own login would do for a campaign. Raises :class:`StorageError`."""

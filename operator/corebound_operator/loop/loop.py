@@ -16,6 +16,7 @@ from corebound.api.crd import definition
 from corebound.api.errors import ClusterConflictError, ClusterUnreachableError, CoreboundError
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.definition import definition_difference
+from corebound_operator.loop.namespaces import GOING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,8 +30,6 @@ WORKERS: Final = 4
 LONGEST_TURN_SECONDS: Final = 300.0
 MISSED_RESYNCS: Final = 3.0
 RETENTION_SECONDS: Final = 3600.0
-NAMESPACE_GOING: Final = "because it is being terminated"
-"""The API server's words: the campaign goes with its namespace, there is nothing to do for it."""
 
 
 class Loop:
@@ -104,7 +103,7 @@ class Loop:
             logger.debug("changed meanwhile", extra=_about(key, error))
             return "conflict", None
         except CoreboundError as error:
-            if NAMESPACE_GOING in str(error):
+            if GOING in str(error):
                 return "succeeded", None
             logger.warning("reconcile failed", extra=_about(key, error))
         except Exception as error:  # a defect of ours must not end the thread

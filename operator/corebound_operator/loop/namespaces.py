@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 KEPT_SECONDS: Final = 1.0
+GOING: Final = "because it is being terminated"
+"""The API server's words where something is to be made in a namespace that is being deleted; all there goes with it."""
 
 
 class Namespaces:

@@ -71,7 +71,7 @@ class Pods:
             before = self._looks.get(uid)
         at = self._clock()
         since = before.since if before is not None and before.job == job else at
-        if before is not None and since == before.since and not (broken or failing):
+        if before is not None and since == before.since and not broken:
             waited_before = before.at - before.since
             if at - before.at < min(waited_before / 2, LONGEST_WAIT_SECONDS):
                 return before.seen

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import (
     CampaignConflictError,
+    ClusterConflictError,
+    ClusterRefusedError,
     PlanError,
     SchemaMismatchError,
     SpecError,
@@ -27,6 +29,7 @@ from corebound.api.status import CampaignStatus
 from corebound.cluster.resources import CAMPAIGNS
 from corebound.planning.planner import make_plan
 from corebound_operator.decide.decision import decide
+from corebound_operator.decide.pods import refused_job
 from corebound_operator.decide.report import report, slow_parts_only
 from corebound_operator.decide.world import (
     BeginCampaign,
@@ -43,13 +46,14 @@ from corebound_operator.decide.world import (
     World,
 )
 from corebound_operator.loop.jobs import Jobs
+from corebound_operator.loop.namespaces import GOING
 from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.records import ledger_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from corebound.api.jobs import JobView
+    from corebound.api.jobs import JobView, PodTrouble
     from corebound.api.plan import Plan
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import SearchCampaign
@@ -67,6 +71,7 @@ Manifest = dict[str, Any]
 
 STATUS_SECONDS: Final = 2.0
 SLOW_STATUS_SECONDS: Final = 15.0
+REFUSED_SECONDS: Final = 10.0
 LOGIN_SECONDS: Final = 30.0
 AWAITED_LOGIN_SECONDS: Final = 5.0
 """While no worker runs: one may be waiting for the Secret that somebody has deleted."""
@@ -131,10 +136,14 @@ class Reconciler:
         if (grows or world.pods_leave) and self._namespaces.is_going(namespace):
             self._let_go(jobs, namespace=namespace)
             return None
-        for action in decision.actions:
-            self._act(action, world, found, ledger)
-        if any(isinstance(action, FinishCampaign) for action in decision.actions):
-            # Every slot has another state now: the next turn, at once, shows phase and counts that belong together.
+        refused = self._carry_out(decision, world, found, ledger)
+        if refused is not None:
+            decision = decide(replace(world, trouble=refused), poll_seconds=self._settings.poll_seconds)
+            self._write_status(found, replace(world, trouble=refused), decision)
+            return REFUSED_SECONDS
+        if any(isinstance(action, FinishCampaign | CreateJob) for action in decision.actions):
+            # Slots or Jobs are others now: the next turn shows what belongs together. New campaigns come before it: of a
+            # hundred none waits for the others' status.
             return 0.0
         return self._write_status(found, world, decision)
 
@@ -204,6 +213,19 @@ class Reconciler:
         for job in jobs:
             if job.is_live:
                 self._jobs.change(DeleteJob(name=job.name, uid=job.uid, why="its namespace goes"), namespace=namespace)
+
+    def _carry_out(self, decision: Decision, world: World, found: Manifest, ledger: Ledger | None) -> PodTrouble | None:
+        """What the cluster does not accept, to be said in the status; what else goes wrong is the turn's error."""
+        try:
+            for action in decision.actions:
+                self._act(action, world, found, ledger)
+        except ClusterRefusedError as error:
+            if isinstance(error, ClusterConflictError) or GOING in str(error):
+                raise
+            trouble = refused_job(error.said or str(error))
+            self._recorder.refused(found, trouble)
+            return trouble
+        return None
 
     def _act(self, action: Action, world: World, found: Manifest, ledger: Ledger | None) -> None:
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]

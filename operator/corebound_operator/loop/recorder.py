@@ -19,6 +19,7 @@ from corebound.planning.wording import count_text
 from corebound_operator.decide.world import CreateJob, DeleteCampaign, DeleteJob, ResizeJob, SuspendJob
 
 if TYPE_CHECKING:
+    from corebound.api.jobs import PodTrouble
     from corebound.api.status import CampaignStatus
     from corebound.cluster.client import Cluster
     from corebound_operator.decide.world import Action
@@ -54,6 +55,10 @@ class Recorder:
                 self._record(campaign, "Expired", "ttlSecondsAfterFinished has passed")
             case _:
                 return
+
+    def refused(self, campaign: Manifest, trouble: PodTrouble) -> None:
+        """The cluster did not accept what was to be done for it."""
+        self._record(campaign, trouble.reason, trouble.message, kind="Warning")
 
     def phase(self, campaign: Manifest, *, before: str | None, status: CampaignStatus) -> None:
         """The campaign has another phase, or cannot go on."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from corebound.api.jobs import job_view
 from corebound.cluster.resources import PODS, Resource
+from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW
 from corebound_operator.loop.pods import LONGEST_WAIT_SECONDS, Pods
 
 if TYPE_CHECKING:
@@ -72,11 +73,24 @@ def test_what_was_seen_stands_until_the_next_look() -> None:
     assert listed.count == 2
 
 
-def test_a_broken_contract_and_a_row_of_failures_are_looked_at_each_time() -> None:
+def test_a_broken_contract_is_looked_at_each_time() -> None:
     pods, listed = made()
     broken = replace(WAITING, outcome="Failed", reason="PodFailurePolicy", message="its own words")
     for _ in range(3):
         assert look(pods, broken).broken_contract == "its own words"
+    assert listed.count == 3
+
+
+def test_pods_that_failed_long_ago_are_not_listed_all_the_time() -> None:
+    pods, listed = made()
+    failed = replace(WAITING, ready=2, failed_pods=MOST_FAILURES_IN_A_ROW)
+    look(pods, failed)
+    listed.now = 100.0
+    look(pods, failed)
+    listed.now = 102.0
+    look(pods, failed)
+    assert listed.count == 2
+    look(pods, replace(failed, failed_pods=MOST_FAILURES_IN_A_ROW + 1))
     assert listed.count == 3
 
 
