@@ -17,6 +17,7 @@ Manifest = dict[str, Any]
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "corebound"
+CAMPAIGN_KIND: Final = "SearchCampaign"
 CAMPAIGN: Final = "corebound.dev/campaign"
 CAMPAIGN_UID: Final = "corebound.dev/campaign-uid"
 ROUND: Final = "corebound.dev/round"

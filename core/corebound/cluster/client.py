@@ -49,15 +49,20 @@ class Cluster:
     def list(
         self, resource: Resource, *, namespace: str | None = None, labels: str = "", fields: str = ""
     ) -> list[Manifest]:
-        """All objects that the selectors match, in pages."""
-        found: list[Manifest] = []
+        """All objects that the selectors match."""
+        return [*self.each(resource, namespace=namespace, labels=labels, fields=fields)]
+
+    def each(
+        self, resource: Resource, *, namespace: str | None = None, labels: str = "", fields: str = ""
+    ) -> Iterator[Manifest]:
+        """As :meth:`list`, page by page, for more objects than one wants to hold."""
         query: dict[str, str] = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
         while True:
             page = self.connection.request("GET", resource.path(namespace=namespace), query=query)
-            found += page["items"]
+            yield from page["items"]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
-                return found
+                return
 
     def create(self, resource: Resource, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """The object as it was stored. Raises :class:`ClusterConflictError` when the name is taken."""

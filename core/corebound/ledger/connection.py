@@ -75,6 +75,12 @@ def public_address(url: sqlalchemy.URL) -> str:
     return url.update_query_dict(stars).render_as_string(hide_password=True).replace("%2A", "*")
 
 
+def same_place(one: str, other: str) -> bool:
+    """Whether two addresses differ at most in their passwords. Raises :class:`UsageError`."""
+    first, second = (database_url(each) for each in (one, other))
+    return first.set(password=None) == second.set(password=None)
+
+
 def make_engine(
     text: str, *, connections: int, application: str, identity: Identity | None = None
 ) -> sqlalchemy.Engine:

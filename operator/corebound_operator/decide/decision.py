@@ -38,6 +38,7 @@ MOST_FAILURES_IN_A_ROW: Final = 10
 LEAVING_SECONDS: Final = 60.0
 """How long workers of a finished campaign may take to leave by themselves."""
 AWAY_SECONDS: Final = 10.0
+PLANNED_AGAIN_SECONDS: Final = 30.0
 UNSCHEDULABLE: Final = "Unschedulable"
 CONTRACT_BROKEN: Final = "ThreadContractBroken"
 STOPPING_SECONDS: Final = 1.0
@@ -59,17 +60,20 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
     if ending is not None or spec.suspend:
         return _suspending(world, ledger, ending)
     if isinstance(world.plan, Problem):
-        return _refused(world, world.plan)
+        return _refused(world, world.plan, again_in=PLANNED_AGAIN_SECONDS)
     if world.plan is None:
         return _away(world, Problem(reason="NoPlan", message="the plan waits for the database"))
     return _running(world, ledger, world.plan, poll_seconds=poll_seconds)
 
 
-def _refused(world: World, problem: Problem) -> Decision:
-    """Nothing is made for what cannot be accepted; what already runs is let alone."""
+def _refused(world: World, problem: Problem, *, again_in: float | None = None) -> Decision:
+    """Nothing is made for what cannot be accepted; what already runs is let alone.
+
+    A specification has to be edited first, but nodes come and go.
+    """
     ledger = world.ledger
     phase = ledger.campaign.phase if not isinstance(ledger, Problem) else Phase.PENDING
-    return Decision(phase=phase, reason=problem.reason, message=problem.message)
+    return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=again_in)
 
 
 def _away(world: World, problem: Problem) -> Decision:

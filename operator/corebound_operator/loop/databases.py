@@ -14,9 +14,10 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.errors import ClusterConflictError, ClusterRefusedError, StorageError
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError, StorageError, UsageError
 from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound.cluster.resources import SECRETS
+from corebound.ledger.connection import same_place
 from corebound.ledger.ledger import open_ledger
 from corebound.ledger.tenancy import (
     accepts,
@@ -56,8 +57,8 @@ class Databases:
         self._namespaces = namespaces
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._namespace_of: dict[str, str] = {}
-        """The UID of the namespace of each campaign (by UID): a campaign never moves."""
+        self._namespace_of: dict[str, tuple[str, str]] = {}
+        """Name and UID of the namespace of each campaign (by UID): a campaign never moves."""
         self._ledgers: dict[str, tuple[str, Ledger]] = {}
         self._tenants: dict[str, Tenant] = {}
         self._connections: dict[str, int] = {}
@@ -69,8 +70,8 @@ class Databases:
     def ledger(self, namespace: str, *, campaign_uid: str) -> Ledger:
         """The ledger of the namespace, its tables made when they are not there. Raises :class:`StorageError`."""
         with self._locked(namespace):
-            uid = self._namespace_of.get(campaign_uid) or self._uid(namespace)
-            self._namespace_of[campaign_uid] = uid
+            _, uid = self._namespace_of.get(campaign_uid) or (namespace, self._uid(namespace))
+            self._namespace_of[campaign_uid] = namespace, uid
             known = self._ledgers.get(namespace)
             if known is not None and known[0] == uid:
                 return known[1]
@@ -167,6 +168,14 @@ class Databases:
         if known is not None:
             known[1].close()
 
+    def leave(self, namespace: str, *, campaign_uid: str) -> None:
+        """The campaign is gone; with the last one of its namespace go our connections to the namespace's ledger."""
+        with self._locked(namespace):
+            self._namespace_of.pop(campaign_uid, None)
+            if any(name == namespace for name, _ in list(self._namespace_of.values())):
+                return
+            self.forget(namespace)
+
     def close(self) -> None:
         """Let go of every connection."""
         for _, ledger in self._ledgers.values():
@@ -187,17 +196,21 @@ class Databases:
         return found
 
     def _works(self, namespace: str, secret: Manifest) -> bool:
-        """Whether its login works; asked once for each version of the Secret."""
+        """Whether its login leads here and works; asked once for each version of the Secret.
+
+        Only a server that refuses the login makes it a bad one: with another password running workers could not come back
+        after a passing trouble. Raises :class:`StorageError` for that.
+        """
         version = secret["metadata"]["resourceVersion"]
         if self._working.get(namespace) == version:
             return True
         try:
             url = base64.b64decode(secret.get("data", {})[DATABASE_KEY]).decode()
-            works = accepts(url)
-        except (KeyError, ValueError, StorageError):
-            # Also when nothing answers there: a database that is away for us, too, says so when its password is set.
+            if not same_place(url, self._address(namespace, password="")):
+                return False
+        except (KeyError, ValueError, UsageError):
             return False
-        if not works:
+        if not accepts(url):
             return False
         self._working[namespace] = version
         return True
@@ -205,11 +218,14 @@ class Databases:
     def _new_login(self, namespace: str) -> str:
         """The address with a password that nobody had before."""
         tenant = self._tenants[namespace]
-        if tenant.role is None:
-            return operator_url(self._admin_url, tenant)
         password = secrets.token_urlsafe(32)
-        set_password(self._admin_url, tenant, password)
-        return worker_url(self._admin_url, tenant, password)
+        if tenant.role is not None:
+            set_password(self._admin_url, tenant, password)
+        return self._address(namespace, password=password)
+
+    def _address(self, namespace: str, *, password: str) -> str:
+        """The workers' address; in shared mode it is the operator's own, with its password."""
+        return worker_url(self._admin_url, self._tenants[namespace], password)
 
     def _locked(self, namespace: str) -> threading.Lock:
         with self._lock:

@@ -1,15 +1,15 @@
 """The Jobs of a campaign in the cluster: listed, made, changed, and mended where somebody took their labels or their owner.
 
-What could go wrong: a Job of our name that is not ours (of a deleted campaign, or somebody's own): it is never touched, and
-the turn fails until it has gone. Whose a Job is, its pods' template says, which nobody can change.
+What could go wrong: a Job of our name that is not ours. It is never touched: that of a deleted campaign goes with it, and the
+turn is tried again; somebody's own is said in the status. Whose a Job is, its pods' template says, which nobody can change.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from corebound.api.errors import ClusterConflictError
-from corebound.api.jobs import CAMPAIGN_UID, JobView, job_view
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError
+from corebound.api.jobs import CAMPAIGN_KIND, CAMPAIGN_UID, JobView, job_view
 from corebound.cluster.resources import JOBS
 from corebound_operator.build.job import job_manifest, owner
 from corebound_operator.build.names import selector
@@ -56,11 +56,20 @@ class Jobs:
         )
         try:
             self._cluster.create(JOBS, manifest)
-        except ClusterConflictError:
+        except ClusterConflictError as error:
             name = manifest["metadata"]["name"]
             theirs = self._cluster.get(JOBS, name, namespace=metadata["namespace"])
-            if theirs is None or not _is_of(theirs, metadata["uid"]) or "deletionTimestamp" in theirs["metadata"]:
+            if (
+                theirs is None
+                or "deletionTimestamp" in theirs["metadata"]
+                or _goes_with_another(theirs, metadata["uid"])
+            ):
                 raise
+            if not _is_of(theirs, metadata["uid"]):
+                said = (
+                    f"a Job {name} is there that is not this campaign's; delete it, or give the campaign another name"
+                )
+                raise ClusterRefusedError(said, status=409, reason="AlreadyExists", said=said) from error
             # Ours, but it was not listed: somebody took its labels.
             change = {part: manifest["metadata"][part] for part in ("labels", "ownerReferences")}
             self._cluster.patch(JOBS, name, {"metadata": change}, namespace=metadata["namespace"])
@@ -80,6 +89,11 @@ class Jobs:
 def _is_of(job: Manifest, uid: str) -> bool:
     labels = job["spec"]["template"]["metadata"].get("labels") or {}
     return bool(labels.get(CAMPAIGN_UID) == uid)
+
+
+def _goes_with_another(job: Manifest, uid: str) -> bool:
+    owners = job["metadata"].get("ownerReferences") or []
+    return any(each["kind"] == CAMPAIGN_KIND and each["uid"] != uid for each in owners)
 
 
 def _is_owned(job: Manifest, uid: str) -> bool:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.crd import definition
-from corebound.api.errors import ClusterConflictError, ClusterUnreachableError, CoreboundError
+from corebound.api.errors import ClusterConflictError, ClusterRefusedError, ClusterUnreachableError, CoreboundError
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.definition import definition_difference
 from corebound_operator.loop.namespaces import GOING
@@ -118,8 +118,7 @@ class Loop:
             try:
                 self.check_definition()
                 for namespace in watched:
-                    for campaign in self._cluster.list(CAMPAIGNS, namespace=namespace):
-                        self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
+                    self._wake_all(namespace)
                 self._synced_at = time.monotonic()
                 self._was_synced.set()
             except CoreboundError as error:
@@ -127,6 +126,16 @@ class Loop:
                 logger.warning("resync failed", extra={"error": str(error)})
             except Exception:  # a defect of ours: the probe notices that no resync succeeds
                 logger.exception("resync failed unexpectedly")
+
+    def _wake_all(self, namespace: str | None) -> None:
+        """One of several namespaces may be gone, and our rights in it with it: the others are served all the same."""
+        try:
+            for campaign in self._cluster.each(CAMPAIGNS, namespace=namespace):
+                self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
+        except ClusterRefusedError as error:
+            if namespace is None:
+                raise
+            logger.warning("a namespace cannot be served", extra={"namespace": namespace, "error": str(error)})
 
     def _retain(self) -> None:
         while not self._stopped.wait(RETENTION_SECONDS):

@@ -15,25 +15,26 @@ from corebound.api.plan import Pool
 from corebound.cluster.resources import NODES, PODS
 from corebound.planning.pools import campaign_currency, campaign_pool
 from corebound.planning.wording import number_text
-from corebound_operator.decide.nodes import pool_of_rooms, rooms
+from corebound_operator.decide.nodes import pool_of_rooms, rooms, taken_by_daemons
 
 if TYPE_CHECKING:
     from corebound.api.spec import CampaignSpec
     from corebound.cluster.client import Cluster
     from corebound_operator.build.settings import Settings
-    from corebound_operator.decide.nodes import NodeRoom
+    from corebound_operator.decide.nodes import NodeRoom, Taken
 
 KEPT_SECONDS: Final = 30.0
 RUNNING: Final = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 
 
 class Pools:
-    """Pools of campaigns; nodes are listed at most every 30 s for the same selector."""
+    """Pools of campaigns; nodes are listed at most every 30 s for the same selector, pods at most every 30 s."""
 
     def __init__(self, cluster: Cluster, settings: Settings) -> None:
         self._cluster, self._settings = cluster, settings
         self._lock = threading.Lock()
         self._listed: dict[str, tuple[float, list[NodeRoom] | None]] = {}
+        self._daemons: tuple[float, dict[str, Taken]] = (float("-inf"), {})
 
     def of(self, spec: CampaignSpec) -> Pool:
         """The pool. Raises :class:`PlanError` where none can be found."""
@@ -42,7 +43,10 @@ class Pools:
             return described
         own = spec.pool.node_selector if spec.pool else {}
         selector = {**self._settings.trial_defaults.node_selector, **own, **spec.trial.template.node_selector}
-        found = self._rooms(",".join(f"{name}={value}" for name, value in sorted(selector.items())))
+        own_tolerations = [each.model_dump(mode="json", by_alias=True) for each in spec.trial.template.tolerations]
+        tolerations = [*self._settings.trial_defaults.tolerations, *own_tolerations]
+        listed = self._rooms(",".join(f"{name}={value}" for name, value in sorted(selector.items())))
+        found = [room for room in listed or () if room.suits(tolerations)]
         if found:
             return pool_of_rooms(found, spec)
         default = self._settings.default_pool
@@ -58,23 +62,31 @@ class Pools:
             )
         shown = ", ".join(f"{name}={value}" for name, value in selector.items()) or "any"
         raise PlanError(
-            f"found no node that matches ({shown}) and takes pods, and the campaign does not say what a node has to give: "
-            "set spec.pool (cpu, memory, maxNodes), as is needed where an autoscaler starts at no node"
+            f"found no node that matches ({shown}), is ready and has no taint that trials do not tolerate, and the campaign "
+            "does not say what a node has to give: set spec.pool (cpu, memory, maxNodes), as is needed where an autoscaler "
+            "starts at no node"
         )
 
     def _rooms(self, selector: str) -> list[NodeRoom] | None:
-        """What matching nodes have left; None where they may not be listed."""
+        """What matching nodes have left; None where they may not be listed. One thread lists, the others wait for it."""
         with self._lock:
-            known = self._listed.get(selector)
-        if known is not None and time.monotonic() - known[0] < KEPT_SECONDS:
-            return known[1]
-        try:
-            nodes = self._cluster.list(NODES, labels=selector)
-            found = rooms(nodes, self._cluster.list(PODS, fields=RUNNING)) if nodes else []
-        except ClusterRefusedError as error:
-            if error.status != 403:
-                raise
-            found = None
-        with self._lock:
+            at, found = self._listed.get(selector, (float("-inf"), None))
+            if time.monotonic() - at < KEPT_SECONDS:
+                return found
+            try:
+                nodes = self._cluster.list(NODES, labels=selector)
+                found = rooms(nodes, self._taken()) if nodes else []
+            except ClusterRefusedError as error:
+                if error.status != 403:
+                    raise
+                found = None
             self._listed[selector] = (time.monotonic(), found)
+            return found
+
+    def _taken(self) -> dict[str, Taken]:
+        """What DaemonSets have on each node. Pods are many: they are looked at page by page, and none is kept."""
+        at, found = self._daemons
+        if time.monotonic() - at >= KEPT_SECONDS:
+            found = taken_by_daemons(self._cluster.each(PODS, fields=RUNNING))
+            self._daemons = (time.monotonic(), found)
         return found

@@ -24,6 +24,8 @@ Key = tuple[str, str]
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 60.0
 LEAST_INTERVAL_SECONDS: Final = 0.25
+NEVER: Final = float("inf")
+"""When a key comes again that is gone for good."""
 HEAD_START_SECONDS: Final = 30.0
 """Of a new key: before what became due less long ago, so that nothing waits for ever."""
 
@@ -82,11 +84,18 @@ class WorkQueue:
             return None
 
     def done(self, key: Key, *, again_in: float | None = None, failed: bool = False) -> None:
-        """``key`` has had its turn; it comes again after ``again_in`` seconds, after a failure or when it is dirty."""
+        """``key`` has had its turn; it comes again after ``again_in`` seconds, after a failure or when it is dirty.
+
+        With :data:`NEVER` nothing of it is kept, unless it is dirty: there is another one of its name.
+        """
         with self._changed:
             self._at_work.pop(key, None)
-            self._last[key] = self._clock()
             dirty = self._dirty.pop(key, None)
+            if again_in == NEVER and dirty is None:
+                for kept in (self._due, self._failures, self._last):
+                    kept.pop(key, None)
+                return
+            self._last[key] = self._clock()
             if failed:
                 count = self._failures[key] = self._failures.get(key, 0) + 1
                 again_in = min(FIRST_WAIT_SECONDS * 2 ** (count - 1), LONGEST_WAIT_SECONDS)
@@ -94,14 +103,8 @@ class WorkQueue:
                 self._failures.pop(key, None)
                 if dirty is not None:
                     self.add(key, after=dirty - self._clock())
-        if again_in is not None:
+        if again_in is not None and again_in != NEVER:
             self.add(key, after=again_in)
-
-    def forget(self, key: Key) -> None:
-        """``key`` is gone for good: nothing of it is kept."""
-        with self._changed:
-            for kept in (self._due, self._dirty, self._failures, self._last):
-                kept.pop(key, None)
 
     def close(self) -> None:
         """Every :meth:`take` returns None from now on."""

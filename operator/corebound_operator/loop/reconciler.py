@@ -17,6 +17,7 @@ from corebound.api.errors import (
     CampaignConflictError,
     ClusterConflictError,
     ClusterRefusedError,
+    ClusterUnreachableError,
     PlanError,
     SchemaMismatchError,
     SpecError,
@@ -27,8 +28,8 @@ from corebound.api.errors import (
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.status import CampaignStatus
 from corebound.cluster.resources import CAMPAIGNS
-from corebound.planning.planner import make_plan
 from corebound_operator.decide.decision import decide
+from corebound_operator.decide.planned import lasting_plan
 from corebound_operator.decide.pods import refused_job
 from corebound_operator.decide.report import report, slow_parts_only
 from corebound_operator.decide.world import (
@@ -48,6 +49,7 @@ from corebound_operator.decide.world import (
 from corebound_operator.loop.jobs import Jobs
 from corebound_operator.loop.namespaces import GOING
 from corebound_operator.loop.pods import Pods
+from corebound_operator.loop.queue import NEVER
 from corebound_operator.loop.records import ledger_record
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class Reconciler:
         self._recorder, self._settings, self._observe = recorder, settings, observe
         self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
         self._lock = threading.Lock()
+        self._uids: dict[Key, str] = {}
         self._written: dict[str, float] = {}
         """When the status of a campaign (by UID) was last written."""
         self._handed_out: dict[str, float] = {}
@@ -106,13 +109,12 @@ class Reconciler:
         """One turn; returns after how many seconds the campaign should be looked at again at the latest."""
         namespace, name = key
         found = self._cluster.get(CAMPAIGNS, name, namespace=namespace)
-        if found is None or "deletionTimestamp" in found["metadata"]:
+        uid = None if found is None else found["metadata"]["uid"]
+        self._only(key, uid)
+        if found is None or uid is None or "deletionTimestamp" in found["metadata"]:
             # Its Jobs and its share of the Secret go by their owner references; the ledger's data stays.
             self._observe(key, None)
-            if found is not None:
-                self._forget(found["metadata"]["uid"])
-            return None
-        uid = found["metadata"]["uid"]
+            return NEVER if found is None else None
         jobs = self._jobs.of(found)
         campaign = _campaign(found)
         ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid)
@@ -169,13 +171,25 @@ class Reconciler:
             self._databases.forget(namespace)
             return None, Problem(reason=_storage_reason(error), message=str(error)), None
         try:
-            # For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave
-            # by themselves and must not be taken away before.
-            known = replace(summary.experience, closed=0)
-            pool, connections = self._pools.of(campaign.spec), self._databases.connections(namespace)
-            return ledger, summary, make_plan(campaign, pool, experience=known, connections=connections)
+            return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace)
         except PlanError as error:
             return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
+
+    def _plan(
+        self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str
+    ) -> Plan:
+        """For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave by
+        themselves and must not be taken away before.
+        """
+        record = summary.campaign
+        return lasting_plan(
+            campaign,
+            lambda: self._pools.of(campaign.spec),
+            before=record.plans[-1] if record.plans and not record.phase.is_final else None,
+            at_work=any(job.is_live and not job.suspended for job in jobs),
+            experience=replace(summary.experience, closed=0),
+            connections=self._databases.connections(namespace),
+        )
 
     def _login_is_due(self, record: CampaignRecord, jobs: tuple[JobView, ...], *, uid: str) -> bool:
         """At each turn before a Job is made, every few seconds until its workers run, then rarely, and never at the end."""
@@ -219,10 +233,11 @@ class Reconciler:
         try:
             for action in decision.actions:
                 self._act(action, world, found, ledger)
-        except ClusterRefusedError as error:
+        except (ClusterRefusedError, ClusterUnreachableError) as error:
+            # Also when a webhook that has to be asked does not answer: the server says so with a status of 500.
             if isinstance(error, ClusterConflictError) or GOING in str(error):
                 raise
-            trouble = refused_job(error.said or str(error))
+            trouble = refused_job(getattr(error, "said", "") or str(error))
             self._recorder.refused(found, trouble)
             return trouble
         return None
@@ -276,11 +291,22 @@ class Reconciler:
         self._recorder.phase(found, before=before.get("phase"), status=status)
         return again
 
-    def _forget(self, uid: str) -> None:
+    def _only(self, key: Key, uid: str | None) -> None:
+        """Nothing is kept of an object that had this name before."""
         with self._lock:
-            self._written.pop(uid, None)
-            self._handed_out.pop(uid, None)
-        self._pods.forget(uid)
+            before = self._uids.get(key)
+            if before == uid:
+                return
+            if uid is None:
+                del self._uids[key]
+            else:
+                self._uids[key] = uid
+            if before is None:
+                return
+            self._written.pop(before, None)
+            self._handed_out.pop(before, None)
+        self._pods.forget(before)
+        self._databases.leave(key[0], campaign_uid=before)
 
 
 def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:

@@ -6,7 +6,6 @@ installed or of another version; each is said in one line, with exit status 2 (o
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -54,8 +53,6 @@ def command(*, config: Path | None, context: str | None, port: int) -> None:
 
 def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> None:
     """Until SIGTERM or Ctrl-C."""
-    import kopf
-
     from corebound_operator.loop.databases import Databases
     from corebound_operator.loop.loop import Loop
     from corebound_operator.loop.namespaces import Namespaces
@@ -68,6 +65,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     from corebound_operator.wiring.handlers import settings as kopf_settings
     from corebound_operator.wiring.metrics import Metrics
     from corebound_operator.wiring.serving import Serving
+    from corebound_operator.wiring.watching import watch
 
     queue = WorkQueue()
     metrics = Metrics(queue)
@@ -109,15 +107,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     loop.start()
     logger.info("the operator runs")
     try:
-        asyncio.run(
-            kopf.operator(
-                registry=registry(queue=queue, cluster=cluster),
-                settings=kopf_settings(),
-                standalone=True,
-                clusterwide=not settings.namespaces,
-                namespaces=settings.namespaces,
-            )
-        )
+        watch(registry(queue=queue, cluster=cluster), kopf_settings(), cluster, settings.namespaces)
     finally:
         serving.stop()
         loop.stop()

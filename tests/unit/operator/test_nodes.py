@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from corebound.api.loading import campaign_from_mapping
 from corebound.planning.pools import workers_by_cores
-from corebound_operator.decide.nodes import pool_of_rooms, rooms
+from corebound_operator.decide.nodes import pool_of_rooms, rooms, taken_by_daemons
 
 from .worlds import mapping
 
@@ -33,7 +35,7 @@ def pod(on: str, *, cpu: str = "500m", kind: str = "DaemonSet") -> Manifest:
 
 def pool(nodes: list[Manifest], pods: list[Manifest] | None = None, **spec: Any) -> Pool:
     campaign = campaign_from_mapping(mapping(**spec))
-    return pool_of_rooms(rooms(nodes, pods or []), campaign.spec)
+    return pool_of_rooms(rooms(nodes, taken_by_daemons(pods or [])), campaign.spec)
 
 
 def test_what_daemonsets_have_is_not_there_for_trials() -> None:
@@ -64,6 +66,45 @@ def test_the_size_with_most_cores_together_is_taken_and_said() -> None:
 def test_nodes_that_take_no_pods_and_quantities_that_cannot_be_read_give_nothing() -> None:
     assert pool([node("a"), node("b", unschedulable=True)]).nodes == 1
     assert pool([node("a"), node("b", "lots")]).nodes == 1
+
+
+def tainted(name: str, *taints: Manifest, ready: str = "True") -> Manifest:
+    found = node(name)
+    found["spec"]["taints"] = list(taints)
+    found["status"]["conditions"] = [{"type": "Ready", "status": ready}]
+    return found
+
+
+SPOT = {"key": "spot", "value": "yes", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("toleration", "suits"),
+    [
+        (None, False),
+        ({"operator": "Exists"}, True),
+        ({"key": "spot", "operator": "Exists"}, True),
+        ({"key": "spot", "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": "spot", "value": "yes"}, True),
+        ({"key": "spot", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}, True),
+        ({"key": "spot", "value": "no"}, False),
+        ({"key": "gpu", "operator": "Exists"}, False),
+    ],
+)
+def test_a_taint_keeps_trials_away_that_do_not_tolerate_it(toleration: Manifest | None, suits: bool) -> None:
+    [room] = rooms([tainted("a", SPOT)], {})
+    assert room.suits([toleration] if toleration else []) is suits
+
+
+def test_every_taint_has_to_be_tolerated_and_a_wish_is_none() -> None:
+    wish = {"key": "later", "effect": "PreferNoSchedule"}
+    [both, wished] = rooms([tainted("a", SPOT, {"key": "gpu", "effect": "NoExecute"}), tainted("b", wish)], {})
+    assert not both.suits([{"key": "spot", "operator": "Exists"}])
+    assert wished.suits([])
+
+
+def test_a_node_that_is_not_ready_does_not_count() -> None:
+    assert rooms([tainted("a", ready="Unknown"), tainted("b", ready="False")], {}) == []
 
 
 def test_max_nodes_limits_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from corebound_operator.loop.queue import HEAD_START_SECONDS, LONGEST_WAIT_SECONDS, WorkQueue
+from corebound_operator.loop.queue import HEAD_START_SECONDS, LONGEST_WAIT_SECONDS, NEVER, WorkQueue
 
 A, B = ("default", "a"), ("default", "b")
 
@@ -58,6 +58,19 @@ def test_a_new_key_goes_before_those_that_had_a_turn_but_not_for_ever() -> None:
     queue.done(A, again_in=0.0)
     clock.now += HEAD_START_SECONDS + 1
     queue.add(("default", "c"))
+    assert queue.take() == A
+
+
+def test_nothing_is_kept_of_a_key_that_is_gone_unless_there_is_another_one_of_its_name() -> None:
+    queue, clock = made(interval=60.0)
+    queue.add(A)
+    assert queue.take() == A
+    queue.done(A, again_in=NEVER)
+    queue.add(A)
+    assert queue.take() == A  # at once: its last turn is forgotten
+    queue.add(A)
+    queue.done(A, again_in=NEVER)
+    clock.now += 60
     assert queue.take() == A
 
 
