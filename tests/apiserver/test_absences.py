@@ -69,12 +69,12 @@ def test_an_operator_that_starts_without_its_database_waits_for_it(
 
 @pytest.fixture
 def role_only(campaigns: Campaigns, plane: ControlPlane, database: str, tmp_path: Path) -> Iterator[Campaigns]:
-    """The same operator with a Role in one namespace, and no right outside it."""
+    """The same operator with a Role in one namespace, and no right outside it; another one of its list is gone."""
     campaigns.operator.stop()
     for kind in ("clusterrolebinding", "clusterrole"):
         plane.kubectl("delete", kind, OPERATOR)
     settings = {
-        "namespaces": [campaigns.namespace],
+        "namespaces": ["gone", campaigns.namespace],
         "heartbeatSeconds": 0.5,
         "pollSeconds": 0.5,
         "trialDefaults": {"image": IMAGE},

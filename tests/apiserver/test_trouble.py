@@ -7,9 +7,12 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from corebound.cluster.resources import CAMPAIGNS, JOBS, PODS, SECRETS
+from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES, PODS, SECRETS
+from corebound.ledger.tenancy import tenant_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +104,35 @@ def test_a_secret_with_a_wrong_login_heals(campaigns: Campaigns, tmp_path: Path)
     assert campaigns.phase("spoilt", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
+def test_a_passing_trouble_with_the_login_changes_no_password(campaigns: Campaigns, database: str) -> None:
+    """Workers that run have the old one for good."""
+    campaigns.apply("calm", trials=2, suspend=True)
+    campaigns.phase("calm", "Suspended")
+    secret = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    found = campaigns.cluster.get(NAMESPACES, campaigns.namespace)
+    assert secret is not None
+    assert found is not None
+    role = tenant_of(namespace=campaigns.namespace, namespace_uid=found["metadata"]["uid"]).role
+    assert role is not None
+    limit_connections(database, role, 0)
+    touched = {"metadata": {"annotations": {"touched": "yes"}}}
+    campaigns.cluster.patch(SECRETS, "corebound-database", touched, namespace=campaigns.namespace)
+    campaigns.patch("calm", suspend=False)
+    campaigns.wait("calm", lambda _: campaigns.condition("calm", "StorageReady")["status"] == "False", "it said")
+    assert "too many connections" in campaigns.condition("calm", "StorageReady")["message"]
+    after = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    assert after is not None
+    assert after["data"] == secret["data"]
+    limit_connections(database, role, -1)
+    assert campaigns.phase("calm", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+
+
+def limit_connections(database: str, role: str, most: int) -> None:
+    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
+        statement = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")
+        connection.execute(statement.format(sql.Identifier(role), sql.Literal(most)))
+
+
 def test_somebody_elses_secret_is_neither_handed_out_nor_taken_along(campaigns: Campaigns) -> None:
     """As an administrator's address of that name in the operator's own namespace."""
     secret = ("secret", "corebound-database", "-n", campaigns.namespace)
@@ -167,7 +199,8 @@ def test_somebody_elses_job_of_our_name_is_not_touched(campaigns: Campaigns) -> 
     campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(theirs))
     before = campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace)
     campaigns.apply("taken", trials=1)
-    time.sleep(4)
+    campaigns.wait("taken", lambda _: campaigns.condition("taken", "Running")["reason"] == "JobRejected", "it said")
+    assert "a Job taken-r1 is there that is not this campaign's" in campaigns.condition("taken", "Running")["message"]
     assert campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace) == before
     campaigns.plane.kubectl("delete", "job", "taken-r1", "-n", campaigns.namespace)
     campaigns.phase("taken", "Succeeded")
