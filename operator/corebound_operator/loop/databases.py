@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ClusterConflictError, ClusterRefusedError, StorageError, UsageError
@@ -64,11 +65,17 @@ class Databases:
         self._connections: dict[str, int] = {}
         self._working: dict[str, str] = {}
         """The version of each namespace's Secret that was seen to work."""
+        self._seen: dict[str, tuple[float, frozenset[str]]] = {}
+        """When each namespace's Secret was last seen to be right, and its owners."""
         self._waiting: dict[str, dict[str, str]] = {}
         """Campaigns (name by UID) of each namespace whose turn asks for the Secret."""
 
     def ledger(self, namespace: str, *, campaign_uid: str) -> Ledger:
         """The ledger of the namespace, its tables made when they are not there. Raises :class:`StorageError`."""
+        with self._lock:
+            of_campaign, opened = self._namespace_of.get(campaign_uid), self._ledgers.get(namespace)
+        if of_campaign is not None and opened is not None and of_campaign[1] == opened[0]:
+            return opened[1]
         with self._locked(namespace):
             _, uid = self._namespace_of.get(campaign_uid) or (namespace, self._uid(namespace))
             self._namespace_of[campaign_uid] = namespace, uid
@@ -88,12 +95,16 @@ class Databases:
         """How many connections the server has for the namespace's workers, as of when its ledger was opened."""
         return self._connections[namespace]
 
-    def hand_out(self, namespace: str, *, campaign: str, uid: str) -> None:
+    def hand_out(self, namespace: str, *, campaign: str, uid: str, look_after: float) -> None:
         """The Secret of the namespace is there, works, and goes when its last campaign goes.
 
-        Campaigns that ask at the same time share one look and one write.
+        It is not looked at again within ``look_after`` seconds of a look for this or another campaign of the namespace. Those
+        that ask at the same time share one look and one write.
         """
         with self._lock:
+            at, owners = self._seen.get(namespace, (float("-inf"), frozenset()))
+            if uid in owners and time.monotonic() - at < look_after:
+                return
             self._waiting.setdefault(namespace, {})[uid] = campaign
         with self._locked(namespace):
             with self._lock:
@@ -111,6 +122,7 @@ class Databases:
                 raise
 
     def _see_to_secret(self, namespace: str, campaigns: Mapping[str, str]) -> None:
+        at = time.monotonic()
         found = self._cluster.get(SECRETS, DATABASE_SECRET, namespace=namespace)
         if found is not None and (found["metadata"].get("labels") or {}).get(MANAGED_BY) != MANAGER:
             # What is in it may be an administrator's own, and it must not go with a campaign.
@@ -139,6 +151,8 @@ class Databases:
             raise StorageError(
                 f"the cluster refuses the Secret {DATABASE_SECRET} of the workers' login: {said}"
             ) from error
+        with self._lock:
+            self._seen[namespace] = at, frozenset([*known, *campaigns])
 
     def ask(self) -> None:
         """Whether the operator's own login would do for a campaign. Raises :class:`StorageError`."""
@@ -165,6 +179,7 @@ class Databases:
         with self._lock:
             known = self._ledgers.pop(namespace, None)
             self._working.pop(namespace, None)
+            self._seen.pop(namespace, None)
         if known is not None:
             known[1].close()
 

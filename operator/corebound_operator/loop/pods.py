@@ -76,7 +76,9 @@ class Pods:
             if at - before.at < min(waited_before / 2, LONGEST_WAIT_SECONDS):
                 return before.seen
         pods = self._cluster.list(PODS, namespace=namespace, labels=selector(uid))
-        events = self._events(job, namespace=namespace) if lacking else []
+        # Of pods that are there the pods themselves tell; events are slow to list, and tell why some cannot be made.
+        unmade = working and job.active < min(job.parallelism, job.unfinished)
+        events = self._events(job, namespace=namespace) if unmade else []
         seen = PodsSeen(
             trouble=pod_trouble(pods, events, now=now),
             broken_contract=(broken_contract(pods, ExitCode.CONTRACT_BROKEN.value) or job.message) if broken else None,

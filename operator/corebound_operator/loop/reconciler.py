@@ -48,6 +48,7 @@ from corebound_operator.decide.world import (
 )
 from corebound_operator.loop.jobs import Jobs
 from corebound_operator.loop.namespaces import GOING
+from corebound_operator.loop.objects import Objects
 from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.queue import NEVER
 from corebound_operator.loop.records import ledger_record
@@ -98,24 +99,33 @@ class Reconciler:
         self._namespaces = namespaces
         self._recorder, self._settings, self._observe = recorder, settings, observe
         self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
+        self.objects = Objects(cluster, self._jobs)
+        """Hears of what watches bring."""
         self._lock = threading.Lock()
         self._uids: dict[Key, str] = {}
         self._written: dict[str, float] = {}
         """When the status of a campaign (by UID) was last written."""
-        self._handed_out: dict[str, float] = {}
-        """When the workers' login of a campaign (by UID) was last seen to be there."""
 
     def reconcile(self, key: Key) -> float | None:
         """One turn; returns after how many seconds the campaign should be looked at again at the latest."""
-        namespace, name = key
-        found = self._cluster.get(CAMPAIGNS, name, namespace=namespace)
-        uid = None if found is None else found["metadata"]["uid"]
-        self._only(key, uid)
-        if found is None or uid is None or "deletionTimestamp" in found["metadata"]:
+        read = self.objects.read(key)
+        self._only(key, None if read is None else read.campaign["metadata"]["uid"])
+        if read is None:
             # Its Jobs and its share of the Secret go by their owner references; the ledger's data stays.
             self._observe(key, None)
-            return NEVER if found is None else None
-        jobs = self._jobs.of(found)
+            return NEVER
+        try:
+            again_in = self._turn(key, read.campaign, read.jobs)
+        except BaseException:
+            self.objects.changed(key)
+            raise
+        if again_in is None:
+            self.objects.changed(key)  # nothing is to come: it is not held in memory
+        return again_in
+
+    def _turn(self, key: Key, found: Manifest, jobs: tuple[JobView, ...]) -> float | None:
+        """Look at the ledger, decide, act, write the status."""
+        namespace, uid = key[0], found["metadata"]["uid"]
         campaign = _campaign(found)
         ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid)
         if isinstance(plan, SpecProblem) and isinstance(summary, Problem):
@@ -138,6 +148,8 @@ class Reconciler:
         if (grows or world.pods_leave) and self._namespaces.is_going(namespace):
             self._let_go(jobs, namespace=namespace)
             return None
+        if decision.actions:
+            self.objects.changed(key)
         refused = self._carry_out(decision, world, found, ledger)
         if refused is not None:
             decision = decide(replace(world, trouble=refused), poll_seconds=self._settings.poll_seconds)
@@ -161,10 +173,9 @@ class Reconciler:
             began = time.monotonic()
             summary = ledger.summaries.of(record, maximize=record.maximize)
             self._looked(time.monotonic() - began)
-            if self._login_is_due(record, jobs, uid=uid):
-                self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid)
-                with self._lock:
-                    self._handed_out[uid] = time.monotonic()
+            look_after = _login_is_good_for(record, jobs)
+            if look_after is not None:
+                self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid, look_after=look_after)
         except (CampaignConflictError, WarmStartError) as error:
             return None, Problem(reason="NotAsked", message=""), SpecProblem(reason="SpecRefused", message=str(error))
         except StorageError as error:
@@ -190,18 +201,6 @@ class Reconciler:
             experience=replace(summary.experience, closed=0),
             connections=self._databases.connections(namespace),
         )
-
-    def _login_is_due(self, record: CampaignRecord, jobs: tuple[JobView, ...], *, uid: str) -> bool:
-        """At each turn before a Job is made, every few seconds until its workers run, then rarely, and never at the end."""
-        live = [job for job in jobs if job.is_live]
-        if record.phase.is_final and not live:
-            return False
-        working = [job for job in live if not job.suspended]
-        if not working:
-            return True
-        wait = LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
-        with self._lock:
-            return time.monotonic() - self._handed_out.get(uid, float("-inf")) > wait
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
         summary = world.ledger
@@ -285,7 +284,10 @@ class Reconciler:
         gone = {name: None for name in before if name not in after}
         guard = {"resourceVersion": metadata["resourceVersion"]}
         change = {"metadata": guard, "status": {**gone, **_replaced(before, after)}}
-        self._cluster.patch(CAMPAIGNS, metadata["name"], change, namespace=metadata["namespace"], subresource="status")
+        key = metadata["namespace"], metadata["name"]
+        written = self._cluster.patch(CAMPAIGNS, key[1], change, namespace=key[0], subresource="status")
+        if written is not None:
+            self.objects.wrote_status(key, written)
         with self._lock:
             self._written[uid] = time.monotonic()
         self._recorder.phase(found, before=before.get("phase"), status=status)
@@ -304,9 +306,19 @@ class Reconciler:
             if before is None:
                 return
             self._written.pop(before, None)
-            self._handed_out.pop(before, None)
         self._pods.forget(before)
         self._databases.leave(key[0], campaign_uid=before)
+
+
+def _login_is_good_for(record: CampaignRecord, jobs: tuple[JobView, ...]) -> float | None:
+    """Seconds: none before a Job is made, few until its workers run, then many; None at the end, when it is not needed."""
+    live = [job for job in jobs if job.is_live]
+    if record.phase.is_final and not live:
+        return None
+    working = [job for job in live if not job.suspended]
+    if not working:
+        return 0.0
+    return LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
 
 
 def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:

@@ -17,15 +17,20 @@ from corebound.cluster.resources import CAMPAIGNS, JOBS
 
 if TYPE_CHECKING:
     from corebound.cluster.client import Cluster
-    from corebound_operator.loop.queue import WorkQueue
+    from corebound_operator.loop.objects import Objects
+    from corebound_operator.loop.queue import Key, WorkQueue
 
 PREFIX: Final = "operator.corebound.dev"
 LOGIN_MINUTES: Final = 10
 
 
-def registry(*, queue: WorkQueue, cluster: Cluster) -> kopf.OperatorRegistry:
+def registry(*, queue: WorkQueue, objects: Objects, cluster: Cluster) -> kopf.OperatorRegistry:
     """All of kopf's handlers."""
     made = kopf.OperatorRegistry()
+
+    def wake(key: Key) -> None:
+        objects.changed(key)
+        queue.add(key)
 
     @kopf.on.login(registry=made)
     def login(**_: Any) -> kopf.ConnectionInfo:
@@ -44,15 +49,17 @@ def registry(*, queue: WorkQueue, cluster: Cluster) -> kopf.OperatorRegistry:
         )
 
     @kopf.on.event(CAMPAIGNS.group, CAMPAIGNS.version, CAMPAIGNS.plural, registry=made)
-    def campaign(namespace: str | None, name: str | None, **_: Any) -> None:
-        if namespace and name:
-            queue.add((namespace, name))
+    def campaign(namespace: str | None, name: str | None, type: str | None, meta: kopf.Meta, **_: Any) -> None:
+        if not namespace or not name:
+            return
+        if type == "DELETED" or not objects.is_known((namespace, name), meta["resourceVersion"]):
+            wake((namespace, name))
 
     @kopf.on.event(JOBS.group, JOBS.version, JOBS.plural, labels={MANAGED_BY: MANAGER}, registry=made)
     def job(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
         owner = labels.get(CAMPAIGN)
         if namespace and owner:
-            queue.add((namespace, owner))
+            wake((namespace, owner))
 
     return made
 

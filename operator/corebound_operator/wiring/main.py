@@ -107,7 +107,8 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     loop.start()
     logger.info("the operator runs")
     try:
-        watch(registry(queue=queue, cluster=cluster), kopf_settings(), cluster, settings.namespaces)
+        handlers = registry(queue=queue, objects=reconciler.objects, cluster=cluster)
+        watch(handlers, kopf_settings(), cluster, settings.namespaces)
     finally:
         serving.stop()
         loop.stop()

@@ -121,16 +121,6 @@ def test_a_minimum_interval_lies_between_two_turns() -> None:
     assert queue.depth() == 1
 
 
-def test_what_is_gone_is_forgotten() -> None:
-    queue, clock = made()
-    queue.add(A, after=1)
-    queue.forget(A)
-    clock.now += 2
-    assert queue.depth() == 0
-    queue.add(B)
-    assert queue.take() == B
-
-
 def test_a_long_turn_shows() -> None:
     queue, clock = made()
     queue.add(A)
