@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy
 import pytest
 
 from corebound.api.errors import ObjectiveError
@@ -92,6 +93,18 @@ def test_the_beginning_of_every_long_step_is_kept(clock: Clock) -> None:
         clock.now += 2.1
         context.store_kept()
     assert numbers(ledger) == [0, 1, 2, 3, 4]
+
+
+def test_steps_of_any_library_are_plain_and_within_what_the_ledger_holds() -> None:
+    """The worker's heartbeat carries them: one that the database refuses would end the worker."""
+    ledger = Ledger()
+    context = attempt_context(ledger)
+    context.progress(numpy.int64(3), numpy.int32(7))
+    context.progress(10**12, -(10**12))
+    assert ledger.progress == [(3, 7), (2**31 - 1, 1 - 2**31)]
+    assert {type(number) for shown in ledger.progress for number in shown} == {int}
+    with pytest.raises(ValueError, match="invalid literal"):
+        context.progress("three")  # type: ignore[arg-type]
 
 
 def test_what_is_too_large_to_be_stored_is_said_at_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_CHECKPOINT_BYTES: Final = 256 * 2**20
 """A checkpoint is one row of the database, held in memory on its way there; PostgreSQL itself ends at 1 GiB."""
 
+LARGEST_STEP: Final = 2**31 - 1
+"""What the ledger's columns hold; a step beyond it is shown as this one."""
+
 KEEPING_SHARE: Final = 1 / 400
 """Of an attempt's time, what having its state at hand may cost."""
 
@@ -79,7 +82,7 @@ class AttemptContext:
         _check_size(payload)
         with self._storing:
             self._kept = None
-            self.save_bytes(payload, step)
+            self.save_bytes(payload, _storable(step))
         self.put_off_checkpoint()
 
     def keep(self, state: Callable[[], Mapping[str, Any]], step: int | None = None) -> None:
@@ -95,7 +98,7 @@ class AttemptContext:
         payload = encode_state(state())
         _check_size(payload)
         with self._storing:
-            self._kept = payload, step
+            self._kept = payload, _storable(step)
         # The first one is dearer than those to come: it also pays for what a process does once.
         cost = 0.0 if self._keep_again_at is None else time.thread_time() - began
         self._keep_again_at = time.monotonic() + cost / KEEPING_SHARE
@@ -120,7 +123,7 @@ class AttemptContext:
 
     def progress(self, step: int, steps: int | None = None) -> None:
         """Show how far the attempt is."""
-        self.report_progress(step, steps)
+        self.report_progress(_within(step), _storable(steps))
 
 
 class Objective(Protocol):
@@ -128,6 +131,15 @@ class Objective(Protocol):
 
     def run(self, trial: optuna.Trial, context: AttemptContext) -> object:
         """The value, or a sequence of values. May raise ``optuna.TrialPruned``, :class:`Stopped`, anything."""
+
+
+def _storable(step: int | None) -> int | None:
+    return None if step is None else _within(step)
+
+
+def _within(step: int) -> int:
+    """A plain integer, whatever library it is of, that the ledger can hold."""
+    return max(-LARGEST_STEP, min(int(step), LARGEST_STEP))
 
 
 def _check_size(payload: bytes) -> None:

@@ -56,7 +56,8 @@ class ReportingTrial(optuna.Trial):
     def report(self, value: float, step: int) -> None:
         """As Optuna's; several objectives cannot report, which Optuna itself says."""
         super().report(value, step)
-        self.on_report(step, float(value))
+        # As Optuna does: numpy's and torch's numbers are welcome, and the wire to the worker does not know them.
+        self.on_report(int(step), float(value))
 
 
 @dataclass(kw_only=True)
