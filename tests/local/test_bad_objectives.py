@@ -91,6 +91,14 @@ def pool(trial):
         workers.map(burn, [60] * 4)
     return 1.0
 
+POOL = []
+
+def pool_for_a_moment(trial):
+    if not POOL:
+        POOL.append(multiprocessing.Pool(4))
+    POOL[0].map(burn, [0.8] * 4)
+    return 1.0
+
 def holds_the_gil(trial):
     ctypes.PyDLL(None).sleep(12)
     return 1.0
@@ -221,6 +229,17 @@ def test_a_pool_of_processes_at_work_is_a_breach_by_name(
     assert outcome["reason"] == "ThreadContractBroken"
     assert "threads at work" in outcome["message"]
     assert "spec.threads is 1" in outcome["message"]
+    assert marked(mark) == []
+
+
+def test_a_pool_that_is_at_work_in_short_trials_is_the_same_breach(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
+) -> None:
+    """Each trial ends before the worker's second look at it: only its end tells."""
+    path = campaign(tmp_path, "pooling-shortly", function="pool_for_a_moment", trials=20, trial={"memory": "8Gi"})
+    outcome = ran(corebound, path, status=1, TEST_MARK=mark)
+    assert outcome["reason"] == "ThreadContractBroken"
+    assert "threads at work in 3 samples in a row" in outcome["message"]
     assert marked(mark) == []
 
 

@@ -50,6 +50,27 @@ def test_eight_busy_threads_with_one_allowed_are_a_breach() -> None:
     assert verdicts[-1].message.startswith(wanted)
 
 
+def test_so_many_threads_on_one_core_that_each_gets_next_to_nothing_are_a_breach() -> None:
+    burn = (
+        "import os, time\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "for _ in range(63):\n"
+        "    if os.fork() == 0: break\n"
+        "os.write(1, b'up\\n')\n"
+        "end = time.monotonic() + 60\n"
+        "while time.monotonic() < end: pass\n"
+    )
+    with child(under_a_parent(burn)) as process:
+        assert [line_of(process) for _ in range(64)] == ["up"] * 64
+        watch = BreachWatch(threads=1)
+        found = samples(process.pid, 3)
+        verdicts = [watch.judge_sample(sample) for sample in found]
+        end_all(process)
+    counts = [len(sample.busy or ()) for sample in found]
+    assert all(16 <= count <= 64 for count in counts), counts
+    assert isinstance(verdicts[-1], Breach)
+
+
 def test_a_correct_torch_child_with_two_threads_is_no_breach() -> None:
     code = (
         "import torch, time\n"

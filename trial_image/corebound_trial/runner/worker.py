@@ -13,7 +13,7 @@ import itertools
 import os
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
@@ -22,7 +22,7 @@ from corebound.api.records import SlotState
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
-from corebound_trial.binding.breach import Breach, BreachWatch
+from corebound_trial.binding.breach import Breach, BreachWatch, Note
 from corebound_trial.binding.kernel_kills import KernelKills
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
@@ -214,9 +214,7 @@ class Worker:
         attempt.active = max(attempt.active, child.output_at)
         if self._cpu_seconds() - before > SIGN_OF_LIFE_SECONDS:
             attempt.active = time.monotonic()
-        verdict = self._breaches.judge_sample(sample)
-        if isinstance(verdict, Breach):
-            self._break_contract(attempt, verdict.message)
+        self._judge(attempt, self._breaches.judge_sample(sample))
         # The sum counts shared pages in every process; the exact figure is dearer, so it is asked only when needed.
         trial = self._spec.trial
         if self._options.enforce_memory and sample.memory_bytes > trial.memory:
@@ -240,9 +238,11 @@ class Worker:
         return True
 
     def _ended(self, attempt: RunningAttempt, message: Message) -> SlotState | None:
-        self._measure()
+        # Of trials of about a second this is the only sample that spans enough time to be judged.
+        self._judge(attempt, self._breaches.judge_sample(self._measure()))
+        pools = [PoolReport(library=library, threads=threads) for library, threads in message["pools"]]
+        self._judge(attempt, self._breaches.judge_pools(pools))
         self._lost_by_trial = message["lost"]
-        self._judge_pools(attempt, message["pools"])
         state: SlotState | None = None
         match message["kind"]:
             case "told":
@@ -301,9 +301,7 @@ class Worker:
         if called.study_stopped:
             self._end_campaign(f"a callback called study.stop() after slot {slot}")
 
-    def _judge_pools(self, attempt: RunningAttempt, pools: list[list[Any]]) -> None:
-        reports = [PoolReport(library=library, threads=threads) for library, threads in pools]
-        verdict = self._breaches.judge_pools(reports)
+    def _judge(self, attempt: RunningAttempt, verdict: Breach | Note | None) -> None:
         if isinstance(verdict, Breach):
             self._break_contract(attempt, verdict.message)
 
