@@ -262,9 +262,12 @@ def test_daemons_do_not_outlive_what_is_killed(
 ) -> None:
     name = f"killed-{who.split()[0]}"
     path = campaign(tmp_path, name, function="waits_with_a_daemon")
-    own = {**environment, "TEST_MARK": mark}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    own = {**environment, "TEST_MARK": mark, "TMPDIR": str(temporary)}
     with started(*command, "run", "-f", str(path), environment=own) as process:
         wait_until(lambda: bool(marked(mark, program="sleep")), "the daemon")
+        assert list(temporary.iterdir()) != [], "where a worker's files are"
         if who == "worker":
             record = ledger.campaigns.get(name)
             os.kill(ledger.workers.rows(record.campaign_id)[-1].pid, signal.SIGKILL)
@@ -272,6 +275,7 @@ def test_daemons_do_not_outlive_what_is_killed(
             assert process.returncode == 0, said
             assert "ended 1 stray of its trial" in said
             assert rows(ledger, name)[0]["attempts"] == 2
+            assert list(temporary.iterdir()) == []
         elif who == "supervisor":
             process.kill()
         else:
@@ -280,4 +284,5 @@ def test_daemons_do_not_outlive_what_is_killed(
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)
             assert marked(mark) == []
+            assert list(temporary.iterdir()) == []
         wait_until(lambda: marked(mark) == [], "the end of all that was started", 30)

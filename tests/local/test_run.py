@@ -285,6 +285,18 @@ def test_a_hanging_trial_is_ended_with_its_stacks(corebound: Corebound, tmp_path
     assert "in hang" in row["error"]
 
 
+def test_a_program_whose_worker_ends_it_leaves_no_files(corebound: Corebound, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    script = 'head -c 1000000 /dev/zero > "$COREBOUND_CHECKPOINT_DIR/state"; sleep 600'
+    trial = {"command": ["sh", "-c", script], "timeout": "2s"}
+    path = write(tmp_path, "leaving-files", trials=1, trial=trial, failurePolicy={"retries": 0})
+    corebound("run", "-f", str(path), TMPDIR=str(temporary))
+    (row,) = rows(corebound, "leaving-files")
+    assert "took longer than timeout 2 s" in row["error"]
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("command_line", "state", "text"),
     [

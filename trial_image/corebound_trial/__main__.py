@@ -90,6 +90,7 @@ def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_c
                 output_folder=options.output,
                 enforce_memory=options.enforce_memory,
                 own_quota=options.own_quota,
+                scratch=options.scratch,
             ),
             first_child=first_child,
         )
@@ -121,6 +122,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--cores", default="", help="bind to these cores, for example 0-1")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where entry points are searched")
     parser.add_argument("--output", type=Path, default=None, help="keep the attempts' output below this folder")
+    parser.add_argument("--scratch", type=Path, default=None, help="have temporary files below this folder")
     parser.add_argument("--parent", type=int, default=0, help="stop when this process is gone")
     parser.add_argument("--enforce-memory", action="store_true", help="end attempts beyond trial.memory")
     parser.add_argument("--own-quota", action="store_true", help="this control group is the worker's alone (a pod)")

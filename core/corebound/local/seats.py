@@ -2,17 +2,22 @@
 
 Processes come and go, cores are let go when nothing is left for their seat. What could go wrong: other campaigns have the
 cores (the seat stays empty, and it is said once whom it waits for), the process that workers are forked from is gone (another
-one is made, its workers were asked to stop by the kernel).
+one is made, its workers were asked to stop by the kernel), a worker is killed (what it started is ended, and its temporary
+files are removed: they are below one folder of this run).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import ExitCode
+from corebound.api.errors import StorageError
 from corebound.local.cores import waiting_line
 from corebound.local.nursery import Nursery
 from corebound.local.strays import MARK, end_strays, new_mark
@@ -20,7 +25,6 @@ from corebound.planning.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from corebound.local.cores import CorePool, HeldCores
     from corebound.local.nursery import WorkerProcess
@@ -65,6 +69,7 @@ class Seats:
     """Whether some stay empty because other campaigns have the cores."""
     _seats: list[Seat] = field(init=False)
     _nursery: Nursery | None = None
+    _scratch: Path | None = None
     _mark: str = field(default_factory=new_mark)
 
     def __post_init__(self) -> None:
@@ -100,6 +105,7 @@ class Seats:
         for seat in self._seats:
             if seat.process is not None and (status := seat.process.poll()) is not None:
                 seat.process = None
+                self.remove_scratch(seat.name)
                 if status == ExitCode.NOTHING_LEFT:
                     seat.leave()
                 yield seat.name, status
@@ -134,8 +140,14 @@ class Seats:
             self._nursery.close()
             self._nursery = None
             end_strays(self._mark, below=None)
+        self.remove_scratch()
         for seat in self._seats:
             seat.leave()
+
+    def remove_scratch(self, name: str = "") -> None:
+        """The temporary files of the worker that had this name, or of all; one that was not killed has left none."""
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch / name, ignore_errors=True)
 
     def _processes(self) -> list[WorkerProcess]:
         return [seat.process for seat in self._seats if seat.process is not None]
@@ -155,11 +167,27 @@ class Seats:
     def _start(self, seat: Seat) -> WorkerProcess:
         arguments = ["--name", seat.name, "--threads", str(self.threads), "--folder", str(self.folder)]
         arguments += ["--output", str(self.output), "--enforce-memory"]
+        arguments += ["--scratch", str(self._living_scratch() / seat.name)]
         held: tuple[int, ...] = ()
         if seat.cores is not None:
             arguments += ["--cores", ",".join(map(str, seat.cores.ids))]
             held = seat.cores.descriptors
         return self._living_nursery().start(arguments, log=self.output / f"{seat.name}.log", held=held)
+
+    def _living_scratch(self) -> Path:
+        """Where the workers' own temporary files would be; made again when a cleaner of old files has taken it."""
+        if self._scratch is None or not self._scratch.is_dir():
+            named = self.environment.get("TMPDIR")
+            place = Path(named).absolute() if named and Path(named).is_dir() else None
+            try:
+                made = tempfile.mkdtemp(prefix="corebound-run-", dir=place)
+            except OSError as error:
+                raise StorageError(
+                    f"no folder for temporary files can be made: {error}; make room there, or set TMPDIR to a folder you "
+                    "may write to"
+                ) from error
+            self._scratch = Path(made)
+        return self._scratch
 
     def _living_nursery(self) -> Nursery:
         if self._nursery is not None and self._nursery.is_gone:

@@ -161,6 +161,7 @@ class Supervisor:
         """The workers are gone; a call to a database that hangs is the only thing left that can keep us."""
 
         def leave() -> None:
+            self._seats.remove_scratch()
             self.say("stopped, but the database does not answer: what it holds is kept; the same command goes on")
             os._exit(status)
 

@@ -35,16 +35,22 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 
 
 class CommandObjective:
-    """Runs the program once per attempt."""
+    """Runs the program once per attempt; ``scratch`` is where its files are, None for the system's temporary folder.
 
-    def __init__(self, command: Sequence[str], *, metrics: Sequence[str], folder: Path) -> None:
+    Who may be killed in the middle of an attempt names a folder that somebody else removes.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, metrics: Sequence[str], folder: Path, scratch: Path | None = None
+    ) -> None:
         self._command = list(command)
         self._metrics = list(metrics)
         self._folder = folder
+        self._scratch = scratch
 
     def run(self, trial: optuna.Trial, context: AttemptContext) -> object:
         """The values in the order of the objectives' metrics."""
-        with tempfile.TemporaryDirectory(prefix="corebound-", ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(prefix="corebound-", dir=self._scratch, ignore_cleanup_errors=True) as scratch:
             run = _Run(self._metrics, trial, context, Path(scratch))
             run.prepare()
             command = [filled(part, trial.params) for part in self._command]

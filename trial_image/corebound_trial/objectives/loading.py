@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from corebound_trial.objectives.protocol import Objective
 
 
-def load_objective(trial: TrialSpec, *, folder: Path, metrics: Sequence[str]) -> Objective:
-    """Raises :class:`corebound.api.errors.ObjectiveError`."""
+def load_objective(trial: TrialSpec, *, folder: Path, metrics: Sequence[str], scratch: Path | None = None) -> Objective:
+    """A command's files are below ``scratch``. Raises :class:`corebound.api.errors.ObjectiveError`."""
     if trial.workload is not None:
         from corebound_trial.objectives.workload import WorkloadObjective
 
@@ -23,7 +23,7 @@ def load_objective(trial: TrialSpec, *, folder: Path, metrics: Sequence[str]) ->
     if trial.command is not None:
         from corebound_trial.objectives.command import CommandObjective
 
-        return CommandObjective(trial.command, metrics=metrics, folder=folder)
+        return CommandObjective(trial.command, metrics=metrics, folder=folder, scratch=scratch)
     from corebound_trial.objectives.entrypoint import EntrypointObjective
 
     return EntrypointObjective(trial.entrypoint or "", arguments=trial.arguments, folder=folder)

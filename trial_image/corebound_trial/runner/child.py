@@ -104,7 +104,10 @@ class Child:
         callbacks: list[Any] = []
         try:
             objective = load_objective(
-                spec.trial, folder=folder, metrics=[objective.metric for objective in spec.objectives]
+                spec.trial,
+                folder=folder,
+                metrics=[objective.metric for objective in spec.objectives],
+                scratch=Path(setup["scratch"]),
             )
             callbacks = load_callbacks(spec.trial.callbacks, folder=folder)
         except ObjectiveError as error:

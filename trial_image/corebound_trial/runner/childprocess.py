@@ -39,9 +39,19 @@ LOOSE_BYTES: Final = 1_000_000
 
 
 class ChildProcess:
-    """One child, from its start to its end."""
+    """One child, from its start to its end.
 
-    def __init__(self, started: StartedChild, setup: Mapping[str, Any], *, output_folder: Path | None) -> None:
+    Its files are in a folder of its own, below ``scratch`` where somebody else removes what we could not.
+    """
+
+    def __init__(
+        self,
+        started: StartedChild,
+        setup: Mapping[str, Any],
+        *,
+        output_folder: Path | None,
+        scratch: Path | None = None,
+    ) -> None:
         self._process = started.process
         self._stream = started.output
         self.wire = started.wire
@@ -51,7 +61,9 @@ class ChildProcess:
         self._switching = threading.Lock()
         self.output_at = time.monotonic()
         # The parent's, so that nothing stays behind of a child that is killed.
-        self._scratch = Path(tempfile.mkdtemp(prefix="corebound-child-"))
+        if scratch is not None:
+            scratch.mkdir(exist_ok=True)
+        self._scratch = Path(tempfile.mkdtemp(prefix="corebound-child-", dir=scratch))
         self._stacks = self._scratch / "stacks"
         self._loose_bytes = LOOSE_BYTES
         self.wire.send({**setup, "parent": os.getpid(), "stacks": str(self._stacks), "scratch": str(self._scratch)})

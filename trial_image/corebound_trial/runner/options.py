@@ -26,6 +26,8 @@ class WorkerOptions:
     enforce_memory: bool
     own_quota: bool
     """Whether the control group is this worker's alone, as in a pod."""
+    scratch: Path | None = None
+    """Where temporary files are; who named it removes them when this worker is killed. None for the system's own place."""
     grace: float = field(default_factory=grace_seconds)
     """The longest outage of the database that is sat out."""
 

@@ -318,6 +318,7 @@ class Worker:
             started,
             child_setup(self._campaign, self._options),
             output_folder=self._options.output_folder,
+            scratch=self._options.scratch,
         )
         self._child = child
         self._breaches = BreachWatch(threads=self._options.threads)
