@@ -17,6 +17,8 @@ FILES = """
 import os
 import time
 
+import optuna
+
 
 def numbers_of_numpy(trial, context):
     import numpy
@@ -27,6 +29,32 @@ def numbers_of_numpy(trial, context):
     context.progress(10**12)
     time.sleep(2.5)  # some heartbeats carry it
     return numpy.float64(1.0)
+
+
+def imports_torch(trial, context):
+    import torch
+
+    drawn = torch.rand(1).item()
+    torch.manual_seed(context.seed)
+    assert drawn == torch.rand(1).item()
+    return drawn
+
+
+class Unhappy(optuna.samplers.RandomSampler):
+    def after_trial(self, study, trial, state, values):
+        raise RuntimeError(f"unhappy with {state.name}")
+
+
+def make_sampler(seed):
+    return Unhappy(seed=seed)
+
+
+def whatever(trial, context):
+    if context.slot == 1:
+        raise optuna.TrialPruned
+    if context.slot == 2:
+        raise ValueError("slot 2 is unhappy, too")
+    return os.getpid()
 """
 
 
@@ -47,3 +75,30 @@ def test_numbers_of_numpy_are_numbers(corebound: Corebound, ledger: Ledger, fold
     assert (row["state"], row["attempts"], row["error"]) == ("succeeded", 1, None)
     (worker,) = ledger.workers.rows(ledger.campaigns.get("numbers").campaign_id)
     assert worker.exit_code == 0
+
+
+def test_torch_that_is_imported_in_a_trial_draws_from_its_slots_seed(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    """In the first trial of a process as in all others."""
+    ran(corebound, written(folder, "drawing", **calling("imports_torch", trials=2)))
+    found = rows(ledger, "drawing")
+    assert [row["error"] for row in found] == [None, None]
+    assert len({row["values"]["loss"] for row in found}) == 2
+
+
+def test_what_a_sampler_raises_after_a_trial_is_said_in_its_slot(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    """Optuna has told the trial by then: its state and value stay, and its process goes on."""
+    search = {"sampler": {"entrypoint": "files.py:make_sampler"}}
+    ran(corebound, written(folder, "unhappy-sampler", **calling("whatever", trials=4, search=search)))
+    found = rows(ledger, "unhappy-sampler")
+    assert [(row["state"], row["attempts"]) for row in found] == [
+        ("succeeded", 1), ("pruned", 1), ("failed", 1), ("succeeded", 1),
+    ]  # fmt: skip
+    for row, said in zip(found, ("COMPLETE", "PRUNED", "FAIL", "COMPLETE"), strict=True):
+        assert f"RuntimeError: unhappy with {said}" in row["error"]
+        assert "in after_trial" in row["error"]
+    assert found[2]["error"].endswith("ValueError: slot 2 is unhappy, too")
+    assert found[0]["values"] == found[3]["values"], "one process for all"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -67,12 +67,12 @@ def read_pools() -> tuple[PoolReport, ...]:
     return PoolReader().read()
 
 
-def limit_pools(threads: int) -> None:
+def limit_pools(threads: int, *, on_torch: Callable[[Any], None] = lambda _: None) -> None:
     """Set every pool that is loaded now to ``threads`` (torch's inter-op pool to 1), and torch's when it is imported.
 
     Call it once, in the main thread, before the objective is imported. The environment has given most libraries their
     number already; this holds where it could not: torch imported before, a value that an import changed, and torch's
-    inter-op pool, which no variable sets.
+    inter-op pool, which no variable sets. ``on_torch`` is called with torch right after its import, if that is still to come.
     """
     import threadpoolctl
 
@@ -81,14 +81,15 @@ def limit_pools(threads: int) -> None:
     if torch is not None:
         _limit_torch(torch, threads=threads)
     else:
-        sys.meta_path.insert(0, _TorchLimiter(threads))
+        sys.meta_path.insert(0, _TorchLimiter(threads, on_torch))
 
 
 class _TorchLimiter(importlib.abc.MetaPathFinder):
     """Finds torch as everybody else does, and sets its pools right after its import; then it is gone."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, on_torch: Callable[[Any], None]) -> None:
         self._threads = threads
+        self._on_torch = on_torch
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -112,6 +113,7 @@ class _TorchLimiter(importlib.abc.MetaPathFinder):
             with contextlib.suppress(ValueError):
                 sys.meta_path.remove(self)
             _limit_torch(module, threads=self._threads)
+            self._on_torch(module)
 
         loader.exec_module = exec_module
 

@@ -22,6 +22,7 @@ from corebound_trial.binding.pools import limit_pools, read_pools
 from corebound_trial.binding.process import die_with_parent
 from corebound_trial.binding.stacks import install
 from corebound_trial.binding.watch import PoolWatch
+from corebound_trial.runner.seeds import seed_torch
 from corebound_trial.runner.surroundings import Surroundings
 from corebound_trial.runner.wire import Message, Wire
 
@@ -50,7 +51,7 @@ class Child:
             return
         die_with_parent(setup["parent"])
         install(Path(setup["stacks"]))
-        limit_pools(setup["threads"])
+        limit_pools(setup["threads"], on_torch=seed_torch)
         threading.Thread(target=self._listen, daemon=True).start()
         runner, callbacks = self._prepare(setup)
         self._runner = runner

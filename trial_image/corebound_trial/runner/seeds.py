@@ -9,6 +9,13 @@ from __future__ import annotations
 import hashlib
 import random
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_last_seed: int | None = None
+"""Of this process, as all that is seeded with it."""
 
 
 def slot_seed(campaign_seed: int, slot: int) -> int:
@@ -27,12 +34,23 @@ def campaign_seed(chosen: int | None, study_id: int) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed ``random``, numpy, and torch where it is imported already."""
+    """Seed ``random``, numpy, and torch: at once, or when it is imported (:func:`seed_torch`)."""
+    global _last_seed
+    _last_seed = seed
     random.seed(seed)
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed(seed)
     if (torch := sys.modules.get("torch")) is not None:
         torch.manual_seed(seed)
+
+
+def seed_torch(torch: Any) -> None:
+    """Seed torch as all else was last; to be called right after its import.
+
+    An objective that imports it in its body would else draw from torch's own seed in the first trial of each process.
+    """
+    if _last_seed is not None:
+        torch.manual_seed(_last_seed)
 
 
 def _hashed(text: str) -> int:
