@@ -138,8 +138,7 @@ class AttemptRunner:
             study._thread_local.in_optimize_loop = True
             returned = self.objective.run(trial, context)
         except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
-            return Ending(kind="told", study_stopped=study._stop_flag)
+            return self._tell(study, trial, state=TrialState.PRUNED)
         except Stopped:
             return Ending(kind="stopped")
         except CommandLost as error:
@@ -152,8 +151,7 @@ class AttemptRunner:
         judged = values_of(returned, metrics=[objective.metric for objective in self.spec.objectives])
         if isinstance(judged, str):
             return self._failed(study, trial, claim, judged)
-        study.tell(trial, judged)
-        return Ending(kind="told", study_stopped=study._stop_flag)
+        return self._tell(study, trial, values=judged)
 
     def _warm_trials(self) -> list[FrozenTrial]:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
@@ -165,8 +163,25 @@ class AttemptRunner:
         policy = self.spec.failure_policy
         if policy.retry_exceptions and claim.lost_attempts < policy.retries:
             return Ending(kind="raised", error=text)
-        study.tell(trial, state=TrialState.FAIL)
-        return Ending(kind="told", error=text, study_stopped=study._stop_flag)
+        return self._tell(study, trial, state=TrialState.FAIL, error=text)
+
+    def _tell(
+        self,
+        study: optuna.Study,
+        trial: optuna.Trial,
+        *,
+        values: list[float] | None = None,
+        state: TrialState | None = None,
+        error: str | None = None,
+    ) -> Ending:
+        """Tell the trial; what a sampler raises then (``constraints_func``, ``after_trial``) does not keep Optuna from it."""
+        try:
+            study.tell(trial, values, state=state)
+        except (FencedError, StorageUnreachableError):
+            raise
+        except BaseException as raised:  # noqa: BLE001 - as of the objective: it is this trial's result
+            error = "\n".join(part for part in (user_traceback(raised), error) if part)
+        return Ending(kind="told", error=error, study_stopped=study._stop_flag)
 
     def _trial(self, study: optuna.Study, claim: SlotClaim) -> ReportingTrial:
         if claim.trial_id is None:
