@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
+import socket
 from typing import TYPE_CHECKING
+
+import pytest
+
+from corebound.api.contract import ExitCode
+from corebound.local.nursery import MOST_DESCRIPTORS, Nursery
 
 from .campaigns import Corebound, processes_of, rows, started, wait_until, written
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from corebound.ledger.ledger import Ledger
@@ -57,3 +66,55 @@ def test_a_nursery_that_cannot_begin_ends_the_campaign_and_says_where_to_look(
     [output] = (home / "campaigns").glob("unborn-*")
     assert str(output) in outcome["message"]
     assert "broken for this test" in (output / "workers.log").read_text()
+
+
+@pytest.fixture
+def nursery(environment: dict[str, str], tmp_path: Path) -> Iterator[Nursery]:
+    """One whose workers' database takes them in and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        own = {**environment, "COREBOUND_DATABASE_URL": url}
+        made = Nursery(campaign="many", environment=own, log=tmp_path / "workers.log")
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def is_free(lock: Path) -> bool:
+    with lock.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def test_a_worker_holds_more_cores_than_one_message_carries(nursery: Nursery, tmp_path: Path) -> None:
+    locks = [tmp_path / f"core-{index}" for index in range(2 * MOST_DESCRIPTORS + 1)]
+    with contextlib.ExitStack() as ours:
+        held = [ours.enter_context(lock.open("ab")) for lock in locks]
+        for file in held:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        log = tmp_path / "worker-0.log"
+        worker = nursery.start(["--name", "worker-0"], log=log, held=[file.fileno() for file in held])
+        wait_until(lambda: worker.poll() is not None or "worker-0" in processes_of("many").values(), "the worker")
+    assert worker.poll() is None, log.read_text()
+    assert [lock.name for lock in locks if is_free(lock)] == []
+    worker.kill()
+    assert worker.wait() == -signal.SIGKILL
+    wait_until(lambda: all(map(is_free, locks)), "cores that are free once the worker is gone")
+
+
+def test_more_workers_may_be_asked_for_at_once_than_a_socket_holds(nursery: Nursery, tmp_path: Path) -> None:
+    """All before the nursery has read the first request: it still imports."""
+    logs = [tmp_path / f"worker-{index}.log" for index in range(250)]
+    # As long as a supervisor's requests are.
+    arguments = [
+        "--cores",
+        "4000",
+        *(word for name in ("folder", "output", "scratch") for word in (f"--{name}", "/" * 80)),
+    ]
+    workers = [nursery.start(arguments, log=log) for log in logs]
+    assert {worker.wait() for worker in workers} == {ExitCode.CONTRACT_BROKEN}
+    assert all("cannot bind to cores 4000" in log.read_text() for log in logs)

@@ -18,11 +18,9 @@ import socket
 from pathlib import Path
 from typing import Final
 
+from corebound.local.nursery import LONGEST_MESSAGE, MOST_DESCRIPTORS
 from corebound_trial.binding.process import die_with_parent
 
-LONGEST_REQUEST: Final = 65536
-MOST_DESCRIPTORS: Final = 253
-"""What one message may carry on Linux."""
 REAP_SECONDS: Final = 0.1
 PREPARED: Final = (
     "corebound.ledger.ledger",
@@ -50,26 +48,39 @@ def forked_worker(descriptor: int, *, parent: int) -> list[str] | None:
     gc.collect()
     gc.freeze()  # a collection in a worker would write to, and so copy, every page with an object
     numbers: dict[int, int] = {}
+    given: dict[int, list[int]] = {}
     with socket.socket(fileno=descriptor) as supervisor:
         while True:
             for pid, status in _ended(numbers):
                 _say(supervisor, number=numbers.pop(pid), status=status)
             if not select.select([supervisor], [], [], REAP_SECONDS)[0]:
                 continue
-            request, descriptors, _, _ = socket.recv_fds(supervisor, LONGEST_REQUEST, MOST_DESCRIPTORS)
+            request, descriptors, _, _ = socket.recv_fds(supervisor, LONGEST_MESSAGE, MOST_DESCRIPTORS)
             if not request:
                 return None
             order = json.loads(request)
+            given.setdefault(order["number"], []).extend(descriptors)
+            if "arguments" not in order:
+                continue  # more than one message carries
             nursery = os.getpid()
             pid = os.fork()
             if pid == 0:
                 break
-            for given in descriptors:
-                os.close(given)
+            _close(given)
             numbers[pid] = order["number"]
             _say(supervisor, number=order["number"], pid=pid)
-    _become_worker(descriptors[0])
+    log, *_ = given.pop(order["number"])
+    _close(given)
+    _become_worker(log)
     return [*order["arguments"], "--parent", str(nursery)]
+
+
+def _close(given: dict[int, list[int]]) -> None:
+    """Also of workers that were never asked for to the end: nobody else may hold their cores."""
+    for descriptors in given.values():
+        for descriptor in descriptors:
+            os.close(descriptor)
+    given.clear()
 
 
 def _become_worker(log: int) -> None:

@@ -3,7 +3,8 @@
 A worker and its child import for 2 s of CPU; forked from a process that has done so they are there in 50 ms. Requests and
 the ends of workers travel over one socket, workers are signalled through pidfds, which never mean another process. What
 could go wrong: the nursery is killed or cannot import (its workers are asked to stop by the kernel, those not born yet have
-ended; the caller makes another nursery), a wish to stop comes before the worker is born (it is kept).
+ended; the caller makes another nursery), a wish to stop comes before the worker is born (it is kept), more is asked than the
+socket holds while the nursery imports (it is waited for).
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_MESSAGE: Final = 65536
+MOST_DESCRIPTORS: Final = 253
+"""What one message may carry on Linux; a worker with more cores than that needs several."""
+READING_SECONDS: Final = 30.0
+"""How long a nursery may take to read a request; one that hangs must not keep the campaign for ever."""
 NEVER_BORN: Final = 1
 """The status of a worker whose nursery was gone before it began."""
 ORPHANED: Final = -signal.SIGTERM
@@ -119,13 +124,32 @@ class Nursery:
         """A worker with these arguments; it writes to ``log`` and keeps the descriptors ``held`` open until it ends."""
         worker, number = WorkerProcess(self), next(self._numbers)
         self._workers[number] = worker
-        request = json.dumps({"number": number, "arguments": list(arguments)}).encode()
         with log.open("ab") as output:
+            descriptors = [output.fileno(), *held]
             try:
-                socket.send_fds(self._end, [request], [output.fileno(), *held])
-            except OSError:  # gone, or it has not read for as many requests as a socket holds: then it hangs
+                # What comes without arguments is only the first part of what the worker is given.
+                while len(descriptors) > MOST_DESCRIPTORS:
+                    self._send({"number": number}, descriptors[:MOST_DESCRIPTORS])
+                    descriptors = descriptors[MOST_DESCRIPTORS:]
+                self._send({"number": number, "arguments": list(arguments)}, descriptors)
+            except OSError as error:
+                output.write(f"this worker was never born, its nursery could not be asked: {error}\n".encode())
                 worker.ended(NEVER_BORN)
         return worker
+
+    def _send(self, request: Mapping[str, object], descriptors: Sequence[int]) -> None:
+        """Raises OSError when the nursery is gone, or hangs: then it has not read for as many requests as a socket holds."""
+        deadline = time.monotonic() + READING_SECONDS
+        while True:
+            try:
+                socket.send_fds(self._end, [json.dumps(request).encode()], descriptors)
+            except BlockingIOError:
+                if (left := deadline - time.monotonic()) <= 0:
+                    raise
+                select.select([self._end], [self._end], [], left)
+                self.listen()  # or it would wait for us in turn
+            else:
+                return
 
     def listen(self) -> None:
         """Hear what the nursery has said until now."""
