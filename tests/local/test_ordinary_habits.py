@@ -17,12 +17,11 @@ FILES = """
 import os
 import time
 
+import numpy
 import optuna
 
 
 def numbers_of_numpy(trial, context):
-    import numpy
-
     for step in numpy.arange(3):
         trial.report(numpy.float32(step), step)
         context.progress(step, numpy.int64(3))
@@ -49,6 +48,15 @@ def make_sampler(seed):
     return Unhappy(seed=seed)
 
 
+def imports_settings(trial, context):
+    import settings
+
+    os.umask(0o7)
+    trial.set_user_attr("seen", [os.environ.get("OF_A_MODULE"), os.environ.get("OF_A_TRIAL"), numpy.geterr()["invalid"]])
+    os.environ["OF_A_TRIAL"] = str(context.slot)
+    return os.getpid()
+
+
 def whatever(trial, context):
     if context.slot == 1:
         raise optuna.TrialPruned
@@ -58,8 +66,19 @@ def whatever(trial, context):
 """
 
 
+SETTINGS = """
+import os
+
+import numpy
+
+os.environ["OF_A_MODULE"] = "set"
+numpy.seterr(invalid="raise")
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    (tmp_path / "settings.py").write_text(SETTINGS)
     (tmp_path / "files.py").write_text(FILES)
     return tmp_path
 
@@ -102,3 +121,19 @@ def test_what_a_sampler_raises_after_a_trial_is_said_in_its_slot(
         assert "in after_trial" in row["error"]
     assert found[2]["error"].endswith("ValueError: slot 2 is unhappy, too")
     assert found[0]["values"] == found[3]["values"], "one process for all"
+
+
+def test_what_a_module_sets_that_a_trial_imports_is_there_for_the_next_trials_too(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    """It is imported once, and cannot be told from what that trial itself has set; later ones put all back as ever."""
+    ran(corebound, written(folder, "settings", **calling("imports_settings", trials=4)))
+    found = rows(ledger, "settings")
+    assert [row["user_attrs"]["seen"] for row in found] == [["set", None, "raise"], *[["set", "0", "raise"]] * 3]
+    assert len({row["values"]["loss"] for row in found}) == 1, "one process for all"
+    first, last = (corebound("logs", "settings", slot).stdout for slot in ("0", "3"))
+    assert (
+        "this trial changed the umask; put back for the next, and environment variables, numpy's handling of errors; kept"
+        in first
+    )
+    assert last == "corebound: this trial changed environment variables, the umask; put back for the next\n"

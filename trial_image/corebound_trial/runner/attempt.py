@@ -7,6 +7,7 @@ each way of ending has its word here, and the parent decides what it means for t
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,8 @@ class AttemptRunner:
     stop_requested: Callable[[], bool]
     on_progress: Callable[[int | None, int | None, float | None], None]
     last_trial_id: int = -1
+    has_imported: bool = False
+    """Whether the last attempt's objective has imported modules; what a sampler needs does not count."""
     _sampler: BaseSampler | None = None
     _running: AttemptContext | None = None
 
@@ -94,6 +97,7 @@ class AttemptRunner:
         self.storage.bind(claim)
         self.artifacts.begin()
         self._running = None
+        self.has_imported = False
         try:
             ending = self._run(claim)
         except FencedError:
@@ -136,7 +140,7 @@ class AttemptRunner:
             context = self._running = self._context(claim, own_seed, trial.number)
             # Optuna allows study.stop() only inside optimize(); here the worker is that loop.
             study._thread_local.in_optimize_loop = True
-            returned = self.objective.run(trial, context)
+            returned = self._returned(self.objective, trial, context)
         except optuna.TrialPruned:
             return self._tell(study, trial, state=TrialState.PRUNED)
         except Stopped:
@@ -152,6 +156,13 @@ class AttemptRunner:
         if isinstance(judged, str):
             return self._failed(study, trial, claim, judged)
         return self._tell(study, trial, values=judged)
+
+    def _returned(self, objective: Objective, trial: optuna.Trial, context: AttemptContext) -> object:
+        before = len(sys.modules)
+        try:
+            return objective.run(trial, context)
+        finally:
+            self.has_imported = len(sys.modules) > before
 
     def _warm_trials(self) -> list[FrozenTrial]:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)

@@ -143,12 +143,10 @@ class Child:
         runner.artifacts.begin()  # its variable is ours, not a change that the trial makes
         surroundings = Surroundings.now()
         ending = runner.run(SlotClaim(**order["claim"]))
-        restored = surroundings.restore()
+        restored = surroundings.restore(imported=runner.has_imported)
         if restored.lost is None:
-            if restored.changed:
-                sys.stdout.write(
-                    f"corebound: this trial changed {', '.join(restored.changed)}; put back for the next\n"
-                )
+            if restored.line is not None:
+                sys.stdout.write(restored.line)
             sys.stdout.flush()
             sys.stderr.flush()
         self._told_at = 0.0

@@ -2,7 +2,8 @@
 
 Taken before each attempt, because importing an objective may change things on purpose; compared and put back after it. Random
 state is not here: it is seeded for each slot. What could go wrong: output that was closed cannot be put back (the process is
-then replaced), a folder that was deleted cannot be gone back to (the same).
+then replaced), a folder that was deleted cannot be gone back to (the same), a change is that of a module which the attempt
+imported, and which is not run again (what modules usually set stays then).
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STREAMS = ("stdin", "stdout", "stderr")
+ENVIRONMENT: Final = "environment variables"
+TORCH: Final = "torch's defaults"
+NUMPY_ERRORS: Final = "numpy's handling of errors"
+SET_BY_IMPORTS: Final = (ENVIRONMENT, TORCH, NUMPY_ERRORS)
+"""What a module sets once, for all that comes after its import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +31,20 @@ class Restored:
     """What a trial had changed."""
 
     changed: tuple[str, ...]
+    """Put back."""
+    kept: tuple[str, ...] = ()
     lost: str | None = None
     """What cannot be put back: the process is of no use to another trial."""
+
+    @property
+    def line(self) -> str | None:
+        """For the attempt's output; None when there is nothing to say."""
+        said = []
+        if self.changed:
+            said.append(f"{', '.join(self.changed)}; put back for the next")
+        if self.kept:
+            said.append(f"{', '.join(self.kept)}; kept, for it imported modules, which set such things only once")
+        return f"corebound: this trial changed {', and '.join(said)}\n" if said else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,23 +78,25 @@ class Surroundings:
             numpy_errors=_numpy_errors(),
         )
 
-    def restore(self) -> Restored:
-        """Put back what is different now."""
+    def restore(self, *, imported: bool = False) -> Restored:
+        """Put back what is different now, but for what a module may have set that was ``imported`` meanwhile."""
         found = type(self).now()
+        may_stay = SET_BY_IMPORTS if imported else ()
         lost: list[str] = []
         parts: list[tuple[str, object, object, Callable[[], object]]] = [
             ("the working directory", self.folder, found.folder, lambda: os.chdir(self.folder)),
-            ("environment variables", self.environment, found.environment, self._restore_environment),
+            (ENVIRONMENT, self.environment, found.environment, self._restore_environment),
             ("the umask", (self.umask,), (found.umask,), lambda: os.umask(self.umask)),
             ("the cores it may use", self.cores, found.cores, lambda: os.sched_setaffinity(0, self.cores)),
             ("the recursion limit", self.recursion_limit, found.recursion_limit,
              lambda: sys.setrecursionlimit(self.recursion_limit)),
             ("signal handlers", self.handlers, found.handlers, self._restore_handlers),
             ("sys.stdin, stdout or stderr", self.streams, found.streams, self._restore_streams),
-            ("torch's defaults", self.torch, found.torch, self._restore_torch),
-            ("numpy's handling of errors", self.numpy_errors, found.numpy_errors, self._restore_numpy),
+            (TORCH, self.torch, found.torch, self._restore_torch),
+            (NUMPY_ERRORS, self.numpy_errors, found.numpy_errors, self._restore_numpy),
         ]  # fmt: skip
-        changed = [part for part in parts if part[1] != part[2] and part[1]]
+        different = [part for part in parts if part[1] != part[2] and part[1]]
+        changed = [part for part in different if part[0] not in may_stay]
         for name, _, _, put_back in changed:
             try:
                 put_back()
@@ -86,7 +106,11 @@ class Surroundings:
             stream is not None and stream.closed for stream in self.streams.values()
         ):
             lost.append("the process's standard output")
-        return Restored(changed=tuple(name for name, *_ in changed), lost=", ".join(lost) or None)
+        return Restored(
+            changed=tuple(name for name, *_ in changed),
+            kept=tuple(name for name, *_ in different if name in may_stay),
+            lost=", ".join(lost) or None,
+        )
 
     def _restore_environment(self) -> None:
         for name in set(os.environ) - set(self.environment):
