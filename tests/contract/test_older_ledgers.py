@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -10,13 +12,22 @@ import pytest
 
 from corebound.api.errors import SchemaMismatchError
 from corebound.api.records import RunsOn
+from corebound.ledger import migrations
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import OLDER_LEDGERS, prepare_database
 from corebound.ledger.storage import CampaignStorage
 
 from .test_kept_for_reports import made, planned
 
+VERSIONS: Final = Path(migrations.__file__).parent / "versions"
+FIRST_RESULTS: Final = re.search(
+    r"CREATE (FUNCTION corebound_results.*?\$\$;)",
+    (VERSIONS / "r0002_results.sql").read_text(encoding="utf-8"),
+    re.DOTALL,
+)
+assert FIRST_RESULTS is not None
 BACK_TO: Final = {
+    "0003": (f"CREATE OR REPLACE {FIRST_RESULTS[1]}",),
     "0002": (
         "ALTER TABLE corebound_workers DROP COLUMN runs_on",
         "ALTER TABLE corebound_campaigns DROP COLUMN plans",
@@ -86,11 +97,12 @@ def test_an_older_ledger_is_upgraded_with_what_is_in_it(ledger: Ledger, url: str
     found = ledger.campaigns.get("old")
     best = ledger.summaries.of(found, maximize=[False]).best
     assert best is not None
-    assert (best.value, found.workers, found.plans) == (4.0, 2, ())
+    had_plans = revision >= "0003"  # and what workers ran on
+    assert (best.value, found.workers, len(found.plans)) == (4.0, 2, had_plans)
     ledger.workers.register(record.campaign_id, name="after", **who, runs_on=RUNS_ON)
     assert [(row.name, row.runs_on) for row in ledger.workers.rows(record.campaign_id)] == [
-        ("before", None),
+        ("before", RUNS_ON if had_plans else None),
         ("after", RUNS_ON),
     ]
     ledger.campaigns.begin(record.campaign_id, threads=1, workers=2, plan=plan)
-    assert [kept.seconds for kept in ledger.campaigns.get("old").plans] == [60.0]
+    assert [kept.seconds for kept in ledger.campaigns.get("old").plans] == [60.0] * (1 + had_plans)

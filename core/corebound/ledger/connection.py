@@ -32,6 +32,8 @@ _UNKNOWN_LOGIN: Final = re.compile(
 )
 FENCED: Final = "CB001"
 """SQLSTATE of a write by a superseded attempt."""
+READ_ONLY: Final = "25006"
+"""SQLSTATE of a write to a server that takes none: its disk is nearly full, or it has become a standby."""
 _PARENT_GONE: Final = "23503"
 """SQLSTATE of a row whose trial, slot or campaign is no longer there."""
 
@@ -89,6 +91,7 @@ def make_engine(
     options = {**engine_options(url, connections=connections, application=application), "pool_pre_ping": False}
     engine = sqlalchemy.create_engine(url, **options)
     _ping_when_idle(engine)
+    _leave_read_only(engine)
     if identity is not None:
         carry_identity(engine, identity)
     return engine
@@ -121,6 +124,15 @@ def _ping_when_idle(engine: sqlalchemy.Engine) -> None:
         idle = time.monotonic() - record.info.get("used_at", time.monotonic())
         if connection.closed or (idle > PING_AFTER_SECONDS and not _answers(engine, connection)):
             raise DisconnectionError("the connection was lost while it was idle")
+
+
+def _leave_read_only(engine: sqlalchemy.Engine) -> None:
+    """A server that takes no writes may be another one's standby by now: the next try connects anew."""
+
+    @event.listens_for(engine, "handle_error")
+    def _disconnect(context: sqlalchemy.engine.ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True
 
 
 def _answers(engine: sqlalchemy.Engine, connection: Any) -> bool:
@@ -161,6 +173,10 @@ def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> St
     if state == _PARENT_GONE:
         return FencedError("what this belongs to was deleted with its campaign; nothing is written")
     where = public_address(engine.url) if engine is not None else "the database"
+    if state == READ_ONLY:
+        return StorageUnreachableError(
+            f"{where} takes no writes now: {said}; is its disk full, or was there a failover?"
+        )
     if is_passing(error):
         return StorageUnreachableError(f"{where} does not answer: {said}; is it running, and is the address right?")
     return StorageError(f"{where} refused: {said}")
@@ -177,6 +193,6 @@ def is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state[:2] == "28" or state[:2] == "3D" or (not state and _REFUSED_LOGIN.search(str(error.orig))):
         return False
-    if state[:2] in ("08", "40", "57", "53") or state == "55P03" or state == "25P03":
+    if state[:2] in ("08", "40", "57", "53") or state in ("55P03", "25P03", READ_ONLY):
         return True
     return error.connection_invalidated or (not state and isinstance(error, sqlalchemy.exc.OperationalError))

@@ -62,6 +62,8 @@ def slot_rows(connection: sqlalchemy.Connection, campaign_id: int, *, kept_whole
     ):
         if key.startswith("constraints:"):
             constraints[trial][key.removeprefix("constraints:")] = json.loads(value)
+        elif key == "constraints":  # of a sampler's constraints_func: a list, without names
+            constraints[trial].update({str(index): one for index, one in enumerate(json.loads(value) or ())})
     return [
         SlotRow(
             **{name: row[name] for name in row if name not in ("trial_id", "state")},

@@ -345,5 +345,7 @@ def _write_as(connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
 
 
 def cleaned(error: str | None) -> str | None:
-    """What PostgreSQL can keep of an error: no NUL, not endless."""
-    return None if error is None else error.replace("\x00", "")[:LONGEST_ERROR]
+    """What PostgreSQL can keep of a text: no NUL, no half of a character (of a file's name that is no UTF-8), not endless."""
+    if error is None:
+        return None
+    return error.replace("\x00", "").encode("utf-8", "backslashreplace").decode("utf-8")[:LONGEST_ERROR]

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from corebound.api.records import Beat, RunsOn, SlotProgress, WorkerRow, WorkerTelemetry
 from corebound.ledger.connection import storage_errors
+from corebound.ledger.slots import cleaned
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -127,7 +128,7 @@ class Workers:
                 {
                     "worker": worker_id,
                     "code": exit_code,
-                    "message": message,
+                    "message": cleaned(message),
                     "telemetry": json.dumps(asdict(telemetry)),
                 },
             )
@@ -143,7 +144,7 @@ class Workers:
                     )
                     UPDATE corebound_leases SET expires_at = '-infinity' WHERE worker_id IN (SELECT worker_id FROM dead)
                 """),
-                {"campaign": campaign_id, "name": name, "code": exit_code, "message": message},
+                {"campaign": campaign_id, "name": name, "code": exit_code, "message": cleaned(message)},
             )
 
     def rows(self, campaign_id: int) -> list[WorkerRow]:
