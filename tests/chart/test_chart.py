@@ -35,6 +35,15 @@ COMBINATIONS = {
     "one namespace": ("--set", "namespaces={team-a,team-b}"),
     "external database": EXTERNAL,
     "external database somewhere": (*EXTERNAL, "--set", "database.external.ipBlock.cidr=10.1.2.0/24"),
+    "other ports": (
+        *EXTERNAL,
+        "--set",
+        "database.external.port=6432,networkPolicies.apiServerPorts={16443},networkPolicies.dns.ports={53,5353}",
+        "--set-json",
+        'networkPolicies.dns.ipBlocks=[{"cidr":"169.254.20.10/32"}]',
+        "--set-string",
+        "trialDefaults.scratch=1000000000",
+    ),
     "authority": (*EXTERNAL, "--set", "database.external.authorityConfigMap=authority"),
     "monitoring": MONITORING,
     "aks": ("--values", str(CHART / "values-aks.yaml")),
@@ -88,12 +97,26 @@ def test_the_api_server_accepts_everything(
         ("trialDefaults.runAsUser=root", "runAsUser"),
         ("namespaces=team-a", "namespaces"),
         ("images.trial.digest=sha256:12", "digest"),
+        ("defaultPool.maxNodes=4", "cpu"),
+        ("database.external.port=0", "port"),
+        ("networkPolicies.apiServerPorts=443", "apiServerPorts"),
     ],
 )
 def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
     done = chart.helm("template", "x", str(CHART), *VERSION, "--set", option)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_policies_have_the_ports_that_are_given(chart: Chart) -> None:
+    found = of_kind(chart.objects(*COMBINATIONS["other ports"]), "NetworkPolicy")
+    egress = {each["metadata"]["name"].rpartition("-")[2]: each["spec"]["egress"] for each in found}
+    dns, database, server = egress["operator"]
+    assert [port["port"] for port in dns["ports"]] == [53, 53, 5353, 5353]
+    assert dns["to"][1] == {"ipBlock": {"cidr": "169.254.20.10/32"}}
+    assert [port["port"] for port in database["ports"]] == [6432]
+    assert [port["port"] for port in server["ports"]] == [16443]
+    assert egress["trials"] == [dns, database]
 
 
 def operators_settings(chart: Chart, options: tuple[str, ...], folder: Path) -> Settings:
@@ -169,6 +192,7 @@ def test_selectors_find_what_they_mean(chart: Chart) -> None:
     service = next(each for each in of_kind(objects, "Service") if each["metadata"]["name"].endswith("-operator"))
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
+    of_kind(chart.objects(*COMBINATIONS["other ports"]), "NetworkPolicy")
     policies = {each["metadata"]["name"].rsplit("-", 1)[1]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
     assert policies["operator"]["podSelector"]["matchLabels"].items() <= operator.items()
     assert policies["postgresql"]["podSelector"]["matchLabels"].items() <= database.items()

@@ -1,14 +1,21 @@
 {{- define "corebound.dnsEgress" -}}
-- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+- ports:
+    {{- range .Values.networkPolicies.dns.ports }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
   to:
     - namespaceSelector:
         matchLabels: {kubernetes.io/metadata.name: {{ .Values.networkPolicies.dns.namespace }}}
       podSelector:
         matchLabels: {{ toJson .Values.networkPolicies.dns.labels }}
+    {{- range .Values.networkPolicies.dns.ipBlocks }}
+    - ipBlock: {{ toJson . }}
+    {{- end }}
 {{- end }}
 
 {{- define "corebound.databaseEgress" -}}
-- ports: [{port: 5432, protocol: TCP}]
+- ports: [{port: {{ if .Values.database.external.existingSecret }}{{ .Values.database.external.port }}{{ else }}5432{{ end }}, protocol: TCP}]
   {{- if not .Values.database.external.existingSecret }}
   to:
     - namespaceSelector:

@@ -19,5 +19,5 @@ trialDefaults:
   {{- end }}
   runAsUser: {{ .Values.trialDefaults.runAsUser | int }}
   readOnlyRoot: {{ .Values.trialDefaults.readOnlyRoot }}
-  scratch: {{ .Values.trialDefaults.scratch }}
+  scratch: {{ .Values.trialDefaults.scratch | quote }}
 {{- end }}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from corebound.api.records import Phase, SlotState
+
 if TYPE_CHECKING:
     from corebound.api.records import LedgerSummary
     from corebound_operator.loop.queue import WorkQueue
@@ -74,17 +76,18 @@ class Metrics:
                 self._seen.pop(key, None)
             else:
                 self._seen[key] = summary
-            seen = list(self._seen.values())
-        phases = Tally(each.campaign.phase.value for each in seen)
-        slots: Tally[str] = Tally()
+            self._show(list(self._seen.values()))
+
+    def _show(self, seen: list[LedgerSummary]) -> None:
+        """Every phase and state has its figure at each moment, for alerts that ask how long something is so."""
+        phases = Tally(each.campaign.phase for each in seen)
+        slots: Tally[SlotState] = Tally()
         for each in seen:
-            slots.update({state.value: count for state, count in each.counts.items()})
-        self._campaigns.clear()
-        self._slots.clear()
-        for phase, count in phases.items():
-            self._campaigns.labels(phase=phase).set(count)
-        for state, count in slots.items():
-            self._slots.labels(state=state).set(count)
+            slots.update(each.counts)
+        for phase in Phase:
+            self._campaigns.labels(phase=phase.value).set(phases[phase])
+        for state in SlotState:
+            self._slots.labels(state=state.value).set(slots[state])
         reserved = sum(each.worker_seconds for each in seen)
         self._efficiency.set(sum(each.cpu_seconds for each in seen) / reserved if reserved else 0.0)
         self._throttled.set(sum(each.throttled_seconds for each in seen))
