@@ -192,7 +192,6 @@ def test_selectors_find_what_they_mean(chart: Chart) -> None:
     service = next(each for each in of_kind(objects, "Service") if each["metadata"]["name"].endswith("-operator"))
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
-    of_kind(chart.objects(*COMBINATIONS["other ports"]), "NetworkPolicy")
     policies = {each["metadata"]["name"].rsplit("-", 1)[1]: each["spec"] for each in of_kind(objects, "NetworkPolicy")}
     assert policies["operator"]["podSelector"]["matchLabels"].items() <= operator.items()
     assert policies["postgresql"]["podSelector"]["matchLabels"].items() <= database.items()

@@ -138,7 +138,8 @@ class CampaignSpec(Model):
     threads: Threads = Field(
         "auto",
         description="Threads of each trial: at once the thread count of every maths library in it and its CPU request and "
-        "limit (or, on this machine, its cores). auto takes the calibrated best, else 1. Cannot change later.",
+        "limit (or, on this machine, its cores). auto is 1: the most trials per hour while there are trials enough. "
+        "Cannot change later.",
     )
     parallelism: Parallelism = Field(
         "auto",

@@ -36,8 +36,19 @@ def export(
 
     The JSON file holds its nodes, connections, task and fitness, weights to the last bit; corebound replay runs it again.
     """
+    from corebound.api.errors import UsageError
     from corebound.api.genome import to_json
 
+    if output is not None and torchscript:
+        beside = output.with_suffix(".pt")
+        if beside == output:
+            raise UsageError(
+                f"found -o {output}, expected the name of the JSON file; the TorchScript is put beside it as .pt"
+            )
+        if beside.exists():
+            raise UsageError(
+                f"{beside} is there already, and the TorchScript would replace it; move it, or name another -o"
+            )
     with opened_ledger(storage, application="corebound-export") as ledger:
         campaign = ledger.campaigns.get(name)
         row = row_of(ledger, campaign, slot)

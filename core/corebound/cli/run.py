@@ -117,6 +117,10 @@ def _kind(entrypoint: str | None, file: Path | None, config: str | None) -> str:
         raise UsageError(
             "expected either -f FILE or an ENTRYPOINT such as train.py:objective, or -c PRESET; see corebound run --help"
         )
+    if entrypoint is not None and entrypoint.endswith((".yaml", ".yml", ".json")):
+        raise UsageError(
+            f"found {entrypoint}, which is a file, expected an ENTRYPOINT; write: corebound run -f {entrypoint}"
+        )
     return given[0]
 
 

@@ -149,7 +149,7 @@ def _threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement])
 
 def _automatic_threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement]) -> _Choice:
     if not calibration:
-        return _Choice(number=1, reason="1: most trials per hour while there are trials enough (not calibrated)")
+        return _Choice(number=1, reason="1: most trials per hour while there are trials enough")
     scaling = fit_scaling(calibration)
     cap = spec.trials if spec.parallelism == "auto" else min(spec.trials, int(spec.parallelism))
     asked = 1 if spec.parallelism == "auto" else cap
