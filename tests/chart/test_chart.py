@@ -35,6 +35,7 @@ COMBINATIONS = {
     "one namespace": ("--set", "namespaces={team-a,team-b}"),
     "external database": EXTERNAL,
     "external database somewhere": (*EXTERNAL, "--set", "database.external.ipBlock.cidr=10.1.2.0/24"),
+    "embedded secret": ("--set", "database.embedded.existingSecret=mine"),
     "other ports": (
         *EXTERNAL,
         "--set",
@@ -117,6 +118,23 @@ def test_policies_have_the_ports_that_are_given(chart: Chart) -> None:
     assert [port["port"] for port in database["ports"]] == [6432]
     assert [port["port"] for port in server["ports"]] == [16443]
     assert egress["trials"] == [dns, database]
+
+
+def test_without_a_cluster_to_look_into_a_given_secret_makes_each_rendering_the_same(chart: Chart) -> None:
+    options = ("--set", "database.embedded.existingSecret=mine")
+    objects = chart.objects(*options)
+    assert objects == chart.objects(*options)
+    assert of_kind(objects, "Secret") == []
+    [postgresql] = of_kind(objects, "StatefulSet")
+    [container] = postgresql["spec"]["template"]["spec"]["containers"]
+    [operator] = of_kind(objects, "Deployment")
+    references = [
+        each["valueFrom"]["secretKeyRef"]
+        for found in (container, operator["spec"]["template"]["spec"]["containers"][0])
+        for each in found["env"]
+        if "secretKeyRef" in each.get("valueFrom", {})
+    ]
+    assert references == [{"name": "mine", "key": "password"}, {"name": "mine", "key": "url"}]
 
 
 def operators_settings(chart: Chart, options: tuple[str, ...], folder: Path) -> Settings:

@@ -20,6 +20,8 @@ from corebound_trial.binding.process import adopt_orphans, die_with_parent, pref
 from corebound_trial.runner.last_words import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from corebound.api.records import CampaignRecord
     from corebound.ledger.ledger import Ledger
     from corebound_trial.runner.starting import StartedChild
@@ -71,17 +73,20 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
 
 
 def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_child: StartedChild | None) -> int:
-    from corebound.ledger.ledger import open_ledger
     from corebound_trial.runner.options import WorkerOptions
     from corebound_trial.runner.worker import Worker
 
     url = os.environ.get("COREBOUND_DATABASE_URL")
     if not url:
         raise StorageError("COREBOUND_DATABASE_URL is not set; a worker needs the ledger's address")
-    with open_ledger(url, application=f"corebound-{options.name}") as ledger:
+    asked_to_stop: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: asked_to_stop.append(number))
+    ledger, campaign = _opened(url, options, give_up=lambda: bool(asked_to_stop))
+    with ledger:
         worker = Worker(
             ledger,
-            _campaign(ledger, options),
+            campaign,
             WorkerOptions(
                 name=options.name,
                 threads=options.threads,
@@ -97,10 +102,29 @@ def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_c
         # The parent finishes what it is at.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, worker.ask_to_stop)
+        if asked_to_stop:
+            worker.ask_to_stop()
         code = worker.run()
         if worker.message:
             say(worker.message + "\n")
         return code
+
+
+def _opened(url: str, options: argparse.Namespace, *, give_up: Callable[[], bool]) -> tuple[Ledger, CampaignRecord]:
+    """Waits, as later, for a database that is away or has no connection to spare: who ends at once is replaced at once."""
+    from corebound.ledger.ledger import open_ledger
+    from corebound.ledger.patience import grace_seconds, patiently
+
+    def opened() -> tuple[Ledger, CampaignRecord]:
+        ledger = open_ledger(url, application=f"corebound-{options.name}")
+        try:
+            return ledger, _campaign(ledger, options)
+        except BaseException:
+            ledger.close()
+            raise
+
+    found: tuple[Ledger, CampaignRecord] = patiently(opened, grace=grace_seconds(), give_up=give_up)
+    return found
 
 
 def _campaign(ledger: Ledger, options: argparse.Namespace) -> CampaignRecord:

@@ -26,7 +26,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* Not corebound-database, whatever the release is called: so the operator names the logins that workers get. */}}
 {{- define "corebound.databaseSecret" -}}
-{{ .Values.database.external.existingSecret | default (printf "%s-postgresql" (include "corebound.name" .)) }}
+{{ .Values.database.external.existingSecret | default .Values.database.embedded.existingSecret | default (printf "%s-postgresql" (include "corebound.name" .)) }}
 {{- end }}
 
 {{- define "corebound.databaseKey" -}}

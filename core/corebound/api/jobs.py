@@ -47,6 +47,7 @@ class JobView:
     reason: str
     message: str
     deleted: bool
+    created: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -89,6 +90,7 @@ def job_view(manifest: Manifest) -> JobView:
         reason=ended.get("reason", "") if ended else "",
         message=ended.get("message", "") if ended else "",
         deleted="deletionTimestamp" in metadata,
+        created=moment(metadata.get("creationTimestamp")),
     )
 
 

@@ -79,8 +79,9 @@ def public_address(url: sqlalchemy.URL) -> str:
 
 def same_place(one: str, other: str) -> bool:
     """Whether two addresses differ at most in their passwords. Raises :class:`UsageError`."""
-    first, second = (database_url(each) for each in (one, other))
-    return first.set(password=None) == second.set(password=None)
+    # A password of None would leave the one that is there.
+    first, second = (database_url(each)._replace(password=None) for each in (one, other))
+    return first == second
 
 
 def make_engine(

@@ -187,7 +187,8 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
     live = live_job(world.jobs)
     wanted = _wanted_workers(ledger, plan)
     if live is None:
-        actions += round_of_jobs(world.jobs, wanted=wanted)
+        last_close = ledger.last_close_at
+        actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
     else:
         actions += size_of_jobs(live, wanted=wanted, most=plan.workers, claimable=ledger.claimable)
     return Decision(

@@ -7,7 +7,8 @@ changed; when slots are left the next round gets a Job of its own. Jobs in a que
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from corebound_operator.decide.world import CreateJob, DeleteJob, ResizeJob, SuspendJob
 
@@ -18,14 +19,30 @@ if TYPE_CHECKING:
     from corebound_operator.decide.world import Action
 
 
+FIRST_PAUSE: Final = timedelta(seconds=4)
+LONGEST_PAUSE: Final = timedelta(minutes=2)
+
+
 def live_job(jobs: Sequence[JobView]) -> JobView | None:
     """The Job of the present round, if it may still run pods."""
     return max((job for job in jobs if job.is_live), key=lambda job: job.round, default=None)
 
 
-def round_of_jobs(jobs: Sequence[JobView], *, wanted: int) -> Iterator[Action]:
-    """A new round, when there is something to do and the pods of earlier ones have gone."""
+def round_of_jobs(
+    jobs: Sequence[JobView], *, wanted: int, now: datetime, last_close: datetime | None
+) -> Iterator[Action]:
+    """A new round, when there is something to do and the pods of earlier ones have gone.
+
+    After rounds that closed no slot (a node that evicts at once, workers that end at once) it waits twice as long each time.
+    """
     if not wanted or any(job.deleted or job.active for job in jobs):
+        return
+    fruitless = [
+        job.created
+        for job in jobs
+        if job.outcome == "Failed" and job.created is not None and (last_close is None or job.created > last_close)
+    ]
+    if len(fruitless) > 1 and now - max(fruitless) < min(FIRST_PAUSE * 2 ** (len(fruitless) - 2), LONGEST_PAUSE):
         return
     yield CreateJob(number=max((job.round for job in jobs), default=0) + 1, workers=wanted)
 

@@ -64,7 +64,8 @@ class Pods:
         working = job.is_live and not job.suspended
         lacking = working and (not job.active or job.ready < job.active + bool(job.failed_pods))
         failing = job.failed_pods >= MOST_FAILURES_IN_A_ROW
-        if not (broken or lacking or failing):
+        ended_badly = job.outcome == "Failed"
+        if not (ended_badly or lacking or failing):
             self.forget(uid)
             return PodsSeen()
         with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +28,9 @@ from corebound_operator.decide.world import (
 )
 
 from .worlds import NOW, job, plan, summary, world
+
+if TYPE_CHECKING:
+    from corebound.api.jobs import JobView
 
 
 def decided(seen: World) -> Decision:
@@ -268,3 +273,24 @@ def test_a_queued_job_is_never_resized_and_deleted_to_be_suspended() -> None:
     assert decided(world(summary(open=10), queued, workers=8)).actions == ()
     suspending = decided(world(summary(open=10), queued, spec={"suspend": True}))
     assert DeleteJob(name="poles-r1", uid="job-1", why="its campaign is suspended") in suspending.actions
+
+
+def over(number: int, *, ago: float) -> JobView:
+    return job(number, active=0, ready=0, outcome="Failed", created=NOW - timedelta(seconds=ago))
+
+
+def test_rounds_that_close_no_slot_come_ever_more_rarely() -> None:
+    ledger = summary(open=4)
+    again = CreateJob(number=2, workers=4)
+    assert decided(world(ledger, over(1, ago=0.5))).actions == (again,)
+    assert decided(world(ledger, over(1, ago=5), over(2, ago=3.9))).actions == ()
+    assert decided(world(ledger, over(1, ago=5), over(2, ago=4))).actions == (CreateJob(number=3, workers=4),)
+    jobs = [over(number, ago=100 * (20 - number) + 119) for number in range(1, 21)]
+    assert decided(world(ledger, *jobs)).actions == ()
+    jobs[-1] = over(20, ago=120)
+    assert decided(world(ledger, *jobs)).actions == (CreateJob(number=21, workers=4),)
+
+
+def test_a_slot_that_was_closed_since_makes_it_forget_them() -> None:
+    ledger = summary(open=3, succeeded=1)
+    assert decided(world(ledger, over(1, ago=5), over(2, ago=1))).actions == (CreateJob(number=3, workers=3),)
