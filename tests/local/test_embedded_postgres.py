@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from corebound.api.errors import StorageError
+from corebound.local import postgres
 from corebound.local.postgres import EmbeddedPostgres
 
 from .campaigns import started, wait_until
@@ -101,3 +103,43 @@ def test_root_on_a_machine_with_few_users_has_its_server(tmp_path: Path) -> None
     command = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", program, str(tmp_path / "server")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "runs\n", done.stderr
+
+
+ELSEWHERE = """
+import sys, time
+from pathlib import Path
+from corebound.api.errors import StorageError
+from corebound.local import postgres
+from corebound.local.postgres import EmbeddedPostgres
+with EmbeddedPostgres(Path(sys.argv[1])).used():
+    print("up", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.needs("root")
+def test_a_server_that_cannot_be_seen_from_here_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of another machine with the same network drive, or of another container: it has another space of numbers."""
+    monkeypatch.setattr(postgres, "LEAVING_SECONDS", 1.0)
+    server = EmbeddedPostgres(tmp_path / "postgres-18")
+    command = [
+        "unshare",
+        "--fork",
+        "--pid",
+        "--mount-proc",
+        "--kill-child",
+        sys.executable,
+        "-c",
+        ELSEWHERE,
+        str(server.folder),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as elsewhere:
+        assert elsewhere.stdout is not None
+        assert elsewhere.stdout.readline() == "up\n"
+        before = (server.data_folder / "postmaster.pid").read_text()
+        with pytest.raises(StorageError, match="cannot be seen from here"), server.used():
+            pass
+        assert (server.data_folder / "postmaster.pid").read_text() == before
+        elsewhere.kill()
+    with server.used() as url, psycopg.connect(url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

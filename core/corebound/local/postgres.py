@@ -6,7 +6,8 @@ shared lock on one file, which the kernel drops even for a process that was kill
 supervisor leaves a running server (the next start takes it over) or an initdb at work (the next start waits for it), a
 crashed server leaves a stale pid file (pg_ctl sees that, and we that its number is another program's by now), a server
 sized for fewer workers is still running (it is restarted: workers survive that), PostgreSQL refuses to run as root (it
-then runs in a user namespace of its own).
+then runs in a user namespace of its own), a server of another machine or container has the same folder, whose process nobody
+sees from here (its own processes hold a lock as long as one of them lives: no second one is started).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 MAJOR_VERSION: Final = 18
 FEWEST_CONNECTIONS: Final = 100
+LEAVING_SECONDS: Final = 20.0
+"""How long the processes of a server that was killed may take to end."""
 LONGEST_SOCKET_FOLDER: Final = 80
 """Unix socket paths end at 107 bytes; the socket's own name takes 20."""
 
@@ -112,7 +116,8 @@ class EmbeddedPostgres:
                 if self._started_connections() >= wanted:
                     return
                 self._control("stop", "-m", "fast")
-            self._launch(wanted)
+            with self._alone() as served:
+                self._launch(wanted, served)
 
     @property
     def running(self) -> bool:
@@ -181,10 +186,34 @@ class EmbeddedPostgres:
         except OSError:  # another user's, or it has ended
             return os.path.realpath(os.fsencode(self.data_folder)) not in map(os.path.realpath, words)
 
-    def _launch(self, connections: int) -> None:
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[int]:
+        """The lock that a server holds as long as any of its processes lives; whoever starts one has it first.
+
+        What a killed server leaves goes within seconds; else it is one that cannot be seen from here. Raises
+        :class:`StorageError`.
+        """
+        with _opened(self.folder / "served") as lock:
+            deadline = time.monotonic() + LEAVING_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise StorageError(
+                            f"{self.folder} is used by a PostgreSQL server that cannot be seen from here: on another "
+                            "machine (is this a network drive?) or in another container. Stop it there (corebound storage "
+                            "--stop), or set COREBOUND_HOME to a local folder, or use a server with --storage"
+                        ) from None
+                    time.sleep(0.1)
+            yield lock.fileno()
+
+    def _launch(self, connections: int, served: int) -> None:
         ensured(self.socket_folder)
         if self._names_a_stranger():
             self._pid_file.unlink()
+            (self.socket_folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         settings = {
             **SETTINGS,
             "unix_socket_directories": str(self.socket_folder),
@@ -193,7 +222,7 @@ class EmbeddedPostgres:
         lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()]
         (self.data_folder / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
         (self.folder / "connections").write_text(str(connections), encoding="utf-8")
-        self._control("start", "-w", "-t", "60", "-l", str(self.folder / "start.log"))
+        self._control("start", "-w", "-t", "60", "-l", str(self.folder / "start.log"), held=(served,))
 
     def _started_connections(self) -> int:
         try:
@@ -201,13 +230,15 @@ class EmbeddedPostgres:
         except (OSError, ValueError):
             return 0
 
-    def _control(self, action: str, *options: str) -> None:
-        done = self._try_control(action, *options)
+    def _control(self, action: str, *options: str, held: tuple[int, ...] = ()) -> None:
+        done = self._try_control(action, *options, held=held)
         if done.returncode:
             raise self._failure(f"pg_ctl {action}", done)
 
-    def _try_control(self, action: str, *options: str) -> subprocess.CompletedProcess[bytes]:
-        return self._execute("pg_ctl", "-D", str(self.data_folder), action, *options)
+    def _try_control(
+        self, action: str, *options: str, held: tuple[int, ...] = ()
+    ) -> subprocess.CompletedProcess[bytes]:
+        return self._execute("pg_ctl", "-D", str(self.data_folder), action, *options, held=held)
 
     def _run(self, program: str, *arguments: str, held: int) -> None:
         done = self._execute(program, *arguments, held=(held,))
