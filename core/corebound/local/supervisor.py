@@ -22,6 +22,7 @@ from corebound.api.errors import CampaignConflictError, StorageError, StorageUnr
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import Phase, SlotState
 from corebound.ledger.patience import grace_seconds
+from corebound.local.clock_watch import ClockWatch
 from corebound.local.environment import worker_environment
 from corebound.local.home import ensured, output_folder
 from corebound.local.nursery import ORPHANED
@@ -108,6 +109,7 @@ class Supervisor:
     def _until_over(self, spec: CampaignSpec) -> Ending | None:
         """How the campaign ends; None when the user stops it before."""
         looked, more_to_seat = float("-inf"), False
+        clock = ClockWatch(self.campaign.heartbeat_seconds)
         summary = self._summary()
         while not self._is_interrupted():
             ending = self._reap(summary)
@@ -125,7 +127,9 @@ class Supervisor:
             if ending is not None:
                 return ending
             at_work = summary.counts.get(SlotState.RUNNING, 0)
-            more_to_seat = self._seats.fill(claimable=summary.claimable, at_work=at_work)
+            # After a jump of time the leases of workers that live look expired.
+            claimable = summary.counts.get(SlotState.OPEN, 0) if clock.is_settling() else summary.claimable
+            more_to_seat = self._seats.fill(claimable=claimable, at_work=at_work)
             time.sleep(TURN_SECONDS)
         return None
 

@@ -3,7 +3,7 @@
 Flows out: telemetry and the progress of the attempt. Flows in: whether the lease is still held, and whether the campaign is
 to end. What could go wrong: the lease is somebody else's by now (FencedError, and nothing of the attempt counts any more);
 the database is away (it is tried again until the grace is over, or until a wish to stop has waited long enough, then
-StorageUnreachableError).
+StorageUnreachableError), time jumps (the lease is renewed at once, and none is claimed for one heartbeat).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, StorageUnreachableError
 from corebound.ledger.patience import patiently
+from corebound.local.clock_watch import ClockWatch
 from corebound.local.runs_on import runs_on
 from corebound_trial.runner.callback_wait import STOP_SECONDS
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FAREWELL_SECONDS: Final = 10.0
 """How long the ledger is told that this worker goes; its slot is given back by then."""
+SETTLING_LOOK: Final = 0.2
 LONGEST_RETRY: Final = 1.0
 """Seconds between two heartbeats while the database is away."""
 
@@ -49,6 +51,7 @@ class Lifeline:
         self._stop_asked_at = math.inf
         self._beat_at = 0.0
         self._answered_at = time.monotonic()
+        self._clock = ClockWatch(campaign.heartbeat_seconds)
         self.worker_id = -1
         self.ending: str | None = None
         """Why the campaign is to end, as the last heartbeat was answered."""
@@ -91,6 +94,12 @@ class Lifeline:
             give_up=lambda: time.monotonic() > self._stop_asked_at + STOP_SECONDS,
         )
 
+    def wait_until_settled(self, *, give_up: Callable[[], bool]) -> None:
+        """After a jump of time leases look expired whose workers live: nothing is claimed until they have said so."""
+        while self._clock.is_settling() and not give_up():
+            self.beat_between()
+            time.sleep(SETTLING_LOOK)
+
     def beat_between(self) -> None:
         """A heartbeat that belongs to no attempt, when one is due."""
         if time.monotonic() - self._beat_at >= self._campaign.heartbeat_seconds:
@@ -103,7 +112,7 @@ class Lifeline:
         due = self._campaign.heartbeat_seconds
         if attempt is not None:
             due = min(due, attempt.show_every(now=moment))
-        if not now and moment - self._beat_at < due:
+        if not (now or self._clock.has_jumped()) and moment - self._beat_at < due:
             return
         self._beat_at = moment
         try:

@@ -130,6 +130,7 @@ class Worker:
         return ExitCode.STOPPED
 
     def _claim(self) -> SlotClaim | None:
+        self._lifeline.wait_until_settled(give_up=lambda: self._stop is not None)
         tries = itertools.count()
         campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
         claim: SlotClaim | None = self._patiently(
