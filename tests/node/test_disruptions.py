@@ -19,7 +19,7 @@ step=$(cat "$COREBOUND_CHECKPOINT_DIR/step" 2>/dev/null || echo 0)
 echo "begins at $step"
 while [ "$step" -lt 150 ]; do
     step=$((step + 1))
-    echo "$step" > "$COREBOUND_CHECKPOINT_DIR/step"
+    echo "$step" > "$COREBOUND_CHECKPOINT_DIR/next" && mv "$COREBOUND_CHECKPOINT_DIR/next" "$COREBOUND_CHECKPOINT_DIR/step"
     sleep 0.1
 done
 echo loss=$step
