@@ -179,4 +179,5 @@ def options_of(command: str | None) -> dict[str, Any]:
     context = click.Context(corebound)
     found: click.Command | None = corebound if command is None else corebound.get_command(context, command)
     assert found is not None
-    return {spelling: parameter for parameter in found.get_params(context) for spelling in parameter.opts}
+    parameters = found.get_params(context)
+    return {spelling: each for each in parameters for spelling in (*each.opts, *each.secondary_opts)}
