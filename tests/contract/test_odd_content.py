@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ("constraints", [-1.0, 0.5], False),
         ("constraints", [float("-inf"), -1e-9], True),
         ("constraints", [float("inf")], False),
+        ("constraints", [False, True], False),
+        ("constraints", [False], True),
         ("constraints", [], True),
         ("constraints", None, True),
         ("constraints:room", 2.0, False),
