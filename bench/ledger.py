@@ -27,6 +27,8 @@ from running_trials import fill
 from simulated import claim_and_close, make_campaign, optuna_trials, together, whole_trials
 
 ALONE_TRIALS = 100
+BARE = 10
+"""Bare claims for each whole trial that is asked for: some seconds of them."""
 TOLD_WHEN_CLAIMED = """
     CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.trial_id := {first} + NEW.slot; RETURN NEW; END $$;
@@ -66,8 +68,8 @@ def one_round(ledger: Ledger, url: str, index: int, workers: int, trials: int) -
     figures["alone: Corebound's claim, create, sample, tell, close (ms)"] = (
         1000 * with_ledger.seconds / with_ledger.done
     )
-    record = make_campaign(ledger, name=f"bare-{index}", trials=4 * trials)
-    tell_beforehand(url, record, 4 * trials)
+    record = make_campaign(ledger, name=f"bare-{index}", trials=BARE * trials)
+    tell_beforehand(url, record, BARE * trials)
     bare = together(claim_and_close, url, record.name, workers=workers)
     figures["together: bare claims and closes (a second)"] = bare.per_second
     study = optuna.create_study(study_name=f"together-{index}", storage=url)
@@ -76,8 +78,8 @@ def one_round(ledger: Ledger, url: str, index: int, workers: int, trials: int) -
     record = make_campaign(ledger, name=f"whole-{index}", trials=trials)
     whole = together(whole_trials, url, record.name, "random", workers=workers)
     figures["together: Corebound's whole trials (a second)"] = whole.per_second
-    if (bare.done, whole.done) != (4 * trials, trials):
-        raise SystemExit(f"slots were run twice or lost: {bare.done} of {4 * trials}, {whole.done} of {trials}")
+    if (bare.done, whole.done) != (BARE * trials, trials):
+        raise SystemExit(f"slots were run twice or lost: {bare.done} of {BARE * trials}, {whole.done} of {trials}")
     return figures
 
 

@@ -92,7 +92,7 @@ def make_engine(
     options = {**engine_options(url, connections=connections, application=application), "pool_pre_ping": False}
     engine = sqlalchemy.create_engine(url, **options)
     _ping_when_idle(engine)
-    _leave_read_only(engine)
+    leave_read_only(engine)
     if identity is not None:
         carry_identity(engine, identity)
     return engine
@@ -127,7 +127,7 @@ def _ping_when_idle(engine: sqlalchemy.Engine) -> None:
             raise DisconnectionError("the connection was lost while it was idle")
 
 
-def _leave_read_only(engine: sqlalchemy.Engine) -> None:
+def leave_read_only(engine: sqlalchemy.Engine) -> None:
     """A server that takes no writes may be another one's standby by now: the next try connects anew."""
 
     @event.listens_for(engine, "handle_error")

@@ -18,6 +18,7 @@ from corebound.api.records import SlotClaim, SlotState
 from corebound.ledger import slot_sql
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.rows import running_rows, slot_rows
+from corebound.ledger.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ class Slots:
 
     def __init__(self, engine: sqlalchemy.Engine) -> None:
         self._engine = engine
-        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._statements = Statements(engine)
 
     def claim(
         self,
@@ -55,16 +56,10 @@ class Slots:
             if again and (own := self._own(campaign_id, worker_id)) is not None:
                 return own
             while True:
-                with self._statements.connect() as connection:
-                    found = connection.execute(
-                        slot_sql.TAKE_NEW, {"campaign": campaign_id, "worker": worker_id}
-                    ).one_or_none()
-                    # No open slot that is not being claimed just now; one whose lease has run out may be left.
-                    if (
-                        found is None
-                        and connection.execute(slot_sql.ANY_LEFT, {"campaign": campaign_id}).one_or_none() is None
-                    ):
-                        return None
+                found = self._statements.row(slot_sql.TAKE_NEW, {"campaign": campaign_id, "worker": worker_id})
+                # No open slot that is not being claimed just now; one whose lease has run out may be left.
+                if found is None and self._statements.row(slot_sql.ANY_LEFT, {"campaign": campaign_id}) is None:
+                    return None
                 if found is not None and found.attempt is not None:
                     return SlotClaim(
                         campaign_id=campaign_id, slot=found.slot, attempt=found.attempt, starts=found.starts,
@@ -145,10 +140,10 @@ class Slots:
             "error": cleaned(error),
             "artifacts": artifacts,
         }
-        with storage_errors(self._engine), self._statements.connect() as connection:
-            closed = connection.execute(slot_sql.CLOSE_TOLD, values).scalar()
+        with storage_errors(self._engine):
+            closed = self._statements.row(slot_sql.CLOSE_TOLD, values)
         if closed is not None:
-            return SlotState(closed)
+            return SlotState(closed.state)
         with storage_errors(self._engine), self._engine.begin() as connection:
             row = self._hold(connection, claim, closed_is_fine=True)
             if row["closed_attempt"] == claim.attempt:
@@ -163,9 +158,9 @@ class Slots:
     def trial_id(self, campaign_id: int, slot: int) -> int | None:
         """Optuna's id of the slot's trial."""
         statement = text("SELECT trial_id FROM corebound_slots WHERE campaign_id = :campaign AND slot = :slot")
-        with storage_errors(self._engine), self._statements.connect() as connection:
-            found: int | None = connection.execute(statement, {"campaign": campaign_id, "slot": slot}).scalar()
-        return found
+        with storage_errors(self._engine):
+            found = self._statements.row(statement, {"campaign": campaign_id, "slot": slot})
+        return None if found is None else found.trial_id
 
     def release(self, claim: SlotClaim, *, cpu_seconds: float = 0.0) -> None:
         """Open the slot again, not counted as lost: the worker was asked to stop."""

@@ -15,8 +15,16 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError
 
-from corebound.ledger.connection import Identity, carry_identity, database_url, make_engine, translated
+from corebound.ledger.connection import (
+    Identity,
+    carry_identity,
+    database_url,
+    leave_read_only,
+    make_engine,
+    translated,
+)
 from corebound.ledger.patience import patiently
+from corebound.ledger.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +38,8 @@ class WorkerSession:
         self.lock = threading.RLock()
         """Taken before the one connection, never after it; what is kept beside the database is changed under it, too."""
         self.engine = make_engine(url, connections=1, application=application)
-        self._statements = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._statements = Statements(self.engine)
         self.identity = Identity()
         """For which attempt is written."""
 
@@ -41,9 +50,8 @@ class WorkerSession:
         values["writer_attempt"] = str(claim.attempt) if claim else ""
 
         def execute() -> list[Any]:
-            with self.lock, self._statements.connect() as connection:
-                result = connection.execute(statement, values)
-                return list(result) if result.returns_rows else []
+            with self.lock:
+                return self._statements.rows(statement, values)
 
         rows: list[Any] = self.patiently(execute)
         return rows
@@ -52,7 +60,7 @@ class WorkerSession:
         """What ``read`` makes of the connection, under the lock, patiently."""
 
         def once() -> Any:
-            with self.lock, self._statements.connect() as connection:
+            with self.lock, self._reading.connect() as connection:
                 return read(connection)
 
         return self.patiently(once)
@@ -94,5 +102,6 @@ class WorkerSession:
             skip_compatibility_check=True,
             skip_table_creation=True,
         )
+        leave_read_only(optunas.engine)
         carry_identity(optunas.engine, self.identity)
         return optunas
