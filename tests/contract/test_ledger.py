@@ -240,6 +240,41 @@ def test_an_enqueued_trial_is_adopted(ledger: Ledger, storage: CampaignStorage) 
     assert len(study.get_trials()) == 1
 
 
+def test_what_a_trial_was_enqueued_with_stays_over_its_attempts(
+    ledger: Ledger, storage: CampaignStorage, url: str
+) -> None:
+    record = make(ledger)
+    storage.bind(None)
+    study = optuna.load_study(study_name=record.study_name, storage=storage)
+    study.enqueue_trial({"x": 0.75}, user_attrs={"from": 'the "best" of last year', "rank": 1})
+    worker_id = worker(ledger, record)
+    first = claimed(ledger, record, worker_id)
+    trial = begin_trial(storage, record, first)
+    trial.set_user_attr("rank", 2)
+    trial.set_user_attr("written", "by an attempt that died")
+    assert ledger.slots.lose(first, error="killed") is SlotState.OPEN
+    second = claimed(ledger, record, worker_id)
+    assert (second.slot, second.trial_id) == (first.slot, trial._trial_id)
+    own = optuna.storages.RDBStorage(url)
+    [found] = own.get_all_trials(record.study_id)
+    own.remove_session()
+    own.engine.dispose()
+    assert found.user_attrs == {"from": 'the "best" of last year', "rank": 1}
+
+
+def test_the_attempt_before_a_retry_is_fenced_from_an_enqueued_trial_too(
+    ledger: Ledger, storage: CampaignStorage
+) -> None:
+    record = make(ledger)
+    storage.bind(None)
+    optuna.load_study(study_name=record.study_name, storage=storage).enqueue_trial({"x": 0.75})
+    claim = claimed(ledger, record, worker(ledger, record))
+    trial = begin_trial(storage, record, claim)
+    assert ledger.slots.retry(claim, error="it raised") is SlotState.OPEN
+    with pytest.raises(FencedError):
+        trial.set_user_attr("late", True)
+
+
 def test_reads_of_finished_trials_equal_optunas_own(ledger: Ledger, storage: CampaignStorage, url: str) -> None:
     record = make(ledger)
     worker_id = worker(ledger, record)

@@ -26,7 +26,14 @@ FIRST_RESULTS: Final = re.search(
     re.DOTALL,
 )
 assert FIRST_RESULTS is not None
+FIRST_CREATE_TRIAL: Final = re.search(
+    r"CREATE (FUNCTION corebound_create_trial.*?\$\$;)",
+    (VERSIONS / "r0001_first.sql").read_text(encoding="utf-8"),
+    re.DOTALL,
+)
+assert FIRST_CREATE_TRIAL is not None
 BACK_TO: Final = {
+    "0004": ("ALTER TABLE corebound_campaigns DROP COLUMN folder", f"CREATE OR REPLACE {FIRST_CREATE_TRIAL[1]}"),
     "0003": (f"CREATE OR REPLACE {FIRST_RESULTS[1]}",),
     "0002": (
         "ALTER TABLE corebound_workers DROP COLUMN runs_on",

@@ -88,6 +88,8 @@ class CampaignRecord:
 
     artifacts: str | None = None
     """Where the files of its trials are kept, below one folder for each slot: an absolute path or a URL."""
+    folder: str | None = None
+    """Where its own files were looked for by the last run; None on a cluster, and for runs of earlier versions."""
     plans: tuple[DecidedPlan, ...] = ()
     """The one with which its first run began, and the newest one, if there was another; none before it has run."""
 

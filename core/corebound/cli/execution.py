@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from corebound.cli.options import opened_storage
+from corebound.cli.recording import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from corebound.cli.options import Reply
     from corebound.ledger.ledger import Ledger
     from corebound.ledger.supervision import Supervision
-    from corebound.ledger.warm_start import WarmStart
     from corebound.local.supervisor import Supervisor
 
 SUSPENDED_STATUS = 3
@@ -69,7 +69,7 @@ def carry_out(
             open_ledger(url, application="corebound-run", connections=3) as ledger,
             _supervising(ledger, campaign, numbered=numbered) as (campaign, supervision),
         ):
-            record, news = _record(ledger, campaign, folder, fresh=fresh)
+            record, news = recorded(ledger, campaign, folder, fresh=fresh)
             plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
 
             def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
@@ -247,85 +247,3 @@ def _plan(campaign: SearchCampaign, cores: int | None, experience: Experience | 
         currency=currency,
     )
     return make_plan(campaign, pool, experience=known)
-
-
-def _record(ledger: Ledger, campaign: SearchCampaign, folder: Path, *, fresh: bool) -> tuple[CampaignRecord, list[str]]:
-    """The campaign in the ledger: new, carried on, grown, or refused because something immutable was edited."""
-    from corebound.api.errors import CampaignConflictError
-    from corebound.api.immutability import immutable_changes
-    from corebound.api.loading import campaign_from_mapping
-    from corebound.local.artifacts import resolved
-
-    name, spec, news = campaign.metadata.name, campaign.spec, []
-    found = ledger.campaigns.find(name)
-    if found is None or fresh:
-        # Read before anything is renamed or made: what is refused here changes nothing.
-        warm_start = _warm_start(ledger, campaign, kept=ledger.campaigns.archive_name(name) if found else None)
-        if found is not None:
-            news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
-        if warm_start is not None:
-            news.append(warm_start.line)
-        created = ledger.campaigns.create(
-            name=name,
-            specification=campaign.to_mapping(),
-            trials=spec.trials,
-            directions=[objective.direction for objective in spec.objectives],
-            metric_names=[objective.metric for objective in spec.objectives],
-            retries=spec.failure_policy.retries,
-            retry_exceptions=spec.failure_policy.retry_exceptions,
-            heartbeat_seconds=_heartbeat_seconds(),
-            warm_start=warm_start,
-            artifacts=None if spec.trial.artifacts is None else resolved(spec.trial.artifacts, folder=folder),
-        )
-        return created, news
-    changes = immutable_changes(campaign_from_mapping(found.specification), campaign)
-    if changes:
-        raise CampaignConflictError(
-            f"{name} exists already and these fields cannot change: {', '.join(changes)}; set them back, or start a new "
-            "study with --fresh (the old one is kept)"
-        )
-    done = ledger.summaries.of(found, maximize=found.maximize).done
-    ledger.campaigns.update(found.campaign_id, specification=campaign.to_mapping(), trials=spec.trials)
-    if spec.trials > found.trials:
-        news.append(f"{name} grows from {found.trials} to {spec.trials} trials")
-    elif found.phase.is_final:
-        news.append(f"{name} is finished already ({done}/{found.trials}); --fresh starts a new study")
-        return found, news
-    news.append(f"carrying on {name}: {done}/{spec.trials} slots are closed")
-    from dataclasses import replace
-
-    from corebound.api.records import Phase
-
-    return replace(found, phase=Phase.RUNNING, trials=spec.trials, specification=campaign.to_mapping()), news
-
-
-def _warm_start(ledger: Ledger, campaign: SearchCampaign, *, kept: str | None) -> WarmStart | None:
-    """What there is to learn from; ``kept`` is the name that the campaign of this name will get, if there is one."""
-    from corebound.api.errors import WarmStartError
-
-    spec, name = campaign.spec, campaign.metadata.name
-    if spec.search.warm_start is None:
-        return None
-    study = spec.search.warm_start.study
-    if study == name:
-        remedy = f"write {kept}, the name of the study that this one replaces" if kept else "name an earlier study"
-        raise WarmStartError(f"search.warmStart.study: {name!r} is this campaign itself; {remedy}")
-    source = name if study == kept else study
-    return ledger.campaigns.warm_start(source, called=study, objectives=spec.objectives, search=spec.search)
-
-
-def _heartbeat_seconds() -> float:
-    """How often a worker of a new campaign says that it lives."""
-    import math
-    import os
-
-    from corebound.api.errors import UsageError
-
-    text = os.environ.get("COREBOUND_HEARTBEAT_SECONDS", "10")
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise UsageError(f"COREBOUND_HEARTBEAT_SECONDS is {text!r}, expected a number of seconds above 0; or unset it")
-    return seconds

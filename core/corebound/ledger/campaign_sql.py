@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 ADD: Final = text("""
     INSERT INTO corebound_campaigns (uid, name, specification, study_name, study_id, trials, retries,
-        retry_exceptions, heartbeat_seconds, lease_seconds, artifacts)
+        retry_exceptions, heartbeat_seconds, lease_seconds, artifacts, folder)
     VALUES (coalesce(cast(:uid AS uuid), gen_random_uuid()), :name, cast(:specification AS jsonb), :name,
-        :study, :trials, :retries, :retry_exceptions, :heartbeat, :lease, :artifacts)
+        :study, :trials, :retries, :retry_exceptions, :heartbeat, :lease, :artifacts, :folder)
 """)
 ADD_SLOTS: Final = text("""
     INSERT INTO corebound_slots (campaign_id, slot)
@@ -35,7 +35,8 @@ ARTIFACTS: Final = text("SELECT artifacts FROM corebound_campaigns")
 RENAME_STUDY: Final = text("UPDATE studies SET study_name = :kept WHERE study_name = :name")
 RENAME: Final = text("UPDATE corebound_campaigns SET name = :kept, study_name = :kept WHERE name = :name")
 CHANGE: Final = text("""
-    UPDATE corebound_campaigns SET specification = cast(:specification AS jsonb), trials = :trials
+    UPDATE corebound_campaigns SET specification = cast(:specification AS jsonb), trials = :trials,
+        folder = coalesce(:folder, folder)
     WHERE campaign_id = :campaign
 """)
 ALL: Final = text("SELECT * FROM corebound_campaigns ORDER BY campaign_id")

@@ -57,12 +57,13 @@ class Campaigns:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         warm_start: WarmStart | None = None,
         artifacts: str | None = None,
+        folder: str | None = None,
         uid: UUID | None = None,
     ) -> CampaignRecord:
         """The campaign with its study, N open slots and the trials to learn from, all at once or not at all.
 
-        ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own. ``uid`` is that of its
-        Kubernetes object; a campaign without one gets its own.
+        ``artifacts`` is the absolute path or URL below which the campaign gets a folder of its own; in ``folder`` its own
+        files are looked for. ``uid`` is that of its Kubernetes object; a campaign without one gets its own.
         """
         with storage_errors(self._engine), self._engine.begin() as connection:
             study_id = _add_study(connection, name, directions=directions, metric_names=metric_names)
@@ -79,6 +80,7 @@ class Campaigns:
                     "heartbeat": heartbeat_seconds,
                     "lease": heartbeat_seconds * LEASES_PER_HEARTBEAT,
                     "artifacts": None if artifacts is None else _artifacts_folder(connection, artifacts, name),
+                    "folder": folder,
                 },
             )
             [record] = _records(connection, campaign_sql.OF_NAME, {"name": name})
@@ -140,14 +142,21 @@ class Campaigns:
                 connection.execute(statement, {"kept": kept, "name": name})
         return kept
 
-    def update(self, campaign_id: int, *, specification: Mapping[str, Any], trials: int) -> None:
+    def update(
+        self, campaign_id: int, *, specification: Mapping[str, Any], trials: int, folder: str | None = None
+    ) -> None:
         """Take over a changed specification; more trials add open slots and set a finished campaign going again."""
         with storage_errors(self._engine), self._engine.begin() as connection:
             of_id = {"campaign": campaign_id}
             [before] = _records(connection, campaign_sql.OF_ID, of_id)
             connection.execute(
                 campaign_sql.CHANGE,
-                {"campaign": campaign_id, "specification": json.dumps(specification), "trials": trials},
+                {
+                    "campaign": campaign_id,
+                    "specification": json.dumps(specification),
+                    "trials": trials,
+                    "folder": folder,
+                },
             )
             [record] = _records(connection, campaign_sql.OF_ID, of_id)
             _add_slots(connection, record, before.trials)

@@ -18,8 +18,8 @@ from corebound.ledger.connection import database_url, engine_options, make_engin
 if TYPE_CHECKING:
     import sqlalchemy
 
-LEDGER_REVISION: Final = "0004"
-OLDER_LEDGERS: Final = ("0001", "0002", "0003")
+LEDGER_REVISION: Final = "0005"
+OLDER_LEDGERS: Final = ("0001", "0002", "0003", "0004")
 """What is upgraded in place."""
 OPTUNA_REVISION: Final = "v3.2.0.a"
 _LOCK: Final = 0x636F7265

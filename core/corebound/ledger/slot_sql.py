@@ -112,6 +112,16 @@ REOPEN: Final = text("""
            attempt = attempt + 1, cpu_seconds = cpu_seconds + :cpu, trial_id = CASE WHEN :fresh THEN NULL ELSE trial_id END
     WHERE campaign_id = :campaign AND slot = :slot
 """)
+# A trial without a checkpoint goes back to what it was enqueued with, if it was.
+TAKEN_BACK_TO: Final = text("""
+    SELECT coalesce(k.last_intermediate_id, 0), coalesce(k.user_attributes::text, e.value_json, '{}'),
+           coalesce(k.system_attributes::text, '{}')
+    FROM (SELECT) AS one
+    LEFT JOIN (
+        SELECT * FROM corebound_checkpoints WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
+    ) k ON true
+    LEFT JOIN trial_system_attributes e ON e.trial_id = :trial AND e.key = 'corebound:enqueued'
+""")
 # What the dead attempt wrote after its checkpoint would bend the carried-on trial's curve; parameters stay.
 TAKE_BACK: Final = (
     "DELETE FROM trial_intermediate_values WHERE trial_id = :trial AND trial_intermediate_value_id > :last",

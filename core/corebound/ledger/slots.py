@@ -298,12 +298,8 @@ class Slots:
     def _take_back(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
         """Take the trial back to its checkpoint, or to its parameters when it has none."""
         _write_as(connection, claim)
-        statement = text("""
-            SELECT last_intermediate_id, user_attributes::text, system_attributes::text FROM corebound_checkpoints
-            WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
-        """)
-        row = connection.execute(statement, {"campaign": claim.campaign_id, "slot": claim.slot}).one_or_none()
-        last, user, system = row or (0, "{}", "{}")
+        where = {"campaign": claim.campaign_id, "slot": claim.slot, "trial": claim.trial_id}
+        last, user, system = connection.execute(slot_sql.TAKEN_BACK_TO, where).one()
         for sql in slot_sql.TAKE_BACK:
             values = {"trial": claim.trial_id, "last": last, "user": user, "system": system}
             connection.execute(text(sql), {name: value for name, value in values.items() if f":{name}" in sql})

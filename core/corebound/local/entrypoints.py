@@ -33,6 +33,25 @@ def check_entrypoints(spec: CampaignSpec, folder: Path) -> None:
         raise SpecError(problems)
 
 
+def own_files(spec: CampaignSpec, folder: Path) -> list[str]:
+    """Files of ``folder`` that the campaign runs, relative to it: of functions, and what its command names."""
+    names = [f"{function.rpartition(_IN_A_FILE)[0]}.py" for _, function in _named(spec) if _IN_A_FILE in function]
+    names += (_module_file(function) for _, function in _named(spec) if ":" in function and _IN_A_FILE not in function)
+    names += [word for word in spec.trial.command or [] if not word.startswith("/")]
+    return [name for name in dict.fromkeys(names) if _is_file(folder / name)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a word may be a whole shell script, too long for a name
+        return False
+
+
+def _module_file(function: str) -> str:
+    return function.partition(":")[0].replace(".", "/") + ".py"
+
+
 def _named(spec: CampaignSpec) -> Iterator[tuple[str, str]]:
     if spec.trial.entrypoint is not None:
         yield "spec.trial.entrypoint", spec.trial.entrypoint
