@@ -162,6 +162,8 @@ class Bench:
         self.plane.kubectl("delete", "searchcampaigns", "--all", "-n", namespace, "--timeout=300s")
 
     def at_rest(self, campaigns: int, seconds: float) -> None:
+        for earlier in {namespace for namespace, _ in self.jobs_seen}:
+            self.plane.kubectl("delete", "searchcampaigns", "--all", "-n", earlier, "--timeout=300s")
         namespace = self._namespace("rest")
         names = [f"rest-{index}" for index in range(campaigns)]
         with ThreadPoolExecutor(16) as pool:
@@ -184,7 +186,7 @@ class Bench:
         )
 
     def start_up(self, old_jobs: int) -> None:
-        """Old Jobs carry our labels and belong to campaigns that are gone or over."""
+        """Old Jobs carry our labels and belong to campaigns that are gone."""
         namespace = self._namespace("old")
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda index: self.cluster.create(JOBS, old_job(namespace, index)), range(old_jobs)))

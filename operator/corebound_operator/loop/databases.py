@@ -99,13 +99,18 @@ class Databases:
         """The Secret of the namespace is there, works, and goes when its last campaign goes.
 
         It is not looked at again within ``look_after`` seconds of a look for this or another campaign of the namespace. Those
-        that ask at the same time share one look and one write.
+        that ask at the same time share one look and one write; a campaign that finds it looked at just now becomes one of its
+        owners with its second turn, so that of a hundred new ones none waits for the others' writes.
         """
         with self._lock:
             at, owners = self._seen.get(namespace, (float("-inf"), frozenset()))
-            if uid in owners and time.monotonic() - at < look_after:
+            waiting = self._waiting.setdefault(namespace, {})
+            is_new = uid not in waiting
+            waiting.setdefault(uid, campaign)
+            if time.monotonic() - at < look_after and (uid in owners or is_new):
+                if uid in owners:
+                    del waiting[uid]
                 return
-            self._waiting.setdefault(namespace, {})[uid] = campaign
         with self._locked(namespace):
             with self._lock:
                 waiting = self._waiting.pop(namespace, {})
@@ -143,7 +148,9 @@ class Databases:
                 self._cluster.create(SECRETS, _secret(namespace, change))
             elif change:
                 change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
-                self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+                written = self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
+                if written is not None and "data" not in change:
+                    self._working[namespace] = written["metadata"]["resourceVersion"]
         except ClusterRefusedError as error:
             if isinstance(error, ClusterConflictError) or GOING in str(error):
                 raise
@@ -185,6 +192,8 @@ class Databases:
 
     def leave(self, namespace: str, *, campaign_uid: str) -> None:
         """The campaign is gone; with the last one of its namespace go our connections to the namespace's ledger."""
+        with self._lock:
+            self._waiting.get(namespace, {}).pop(campaign_uid, None)
         with self._locked(namespace):
             self._namespace_of.pop(campaign_uid, None)
             if any(name == namespace for name, _ in list(self._namespace_of.values())):

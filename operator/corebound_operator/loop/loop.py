@@ -17,6 +17,7 @@ from corebound.api.errors import ClusterConflictError, ClusterRefusedError, Clus
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.definition import definition_difference
 from corebound_operator.loop.namespaces import GOING
+from corebound_operator.loop.objects import is_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WORKERS: Final = 4
+WORKERS: Final = 16
 LONGEST_TURN_SECONDS: Final = 300.0
 MISSED_RESYNCS: Final = 3.0
 RETENTION_SECONDS: Final = 3600.0
@@ -131,7 +132,10 @@ class Loop:
         """One of several namespaces may be gone, and our rights in it with it: the others are served all the same."""
         try:
             for campaign in self._cluster.each(CAMPAIGNS, namespace=namespace):
-                self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]))
+                over = is_over(campaign)
+                if over and self._was_synced.is_set():
+                    continue  # it had its turn since the start, and a change would have woken it
+                self._queue.add((campaign["metadata"]["namespace"], campaign["metadata"]["name"]), first=not over)
         except ClusterRefusedError as error:
             if namespace is None:
                 raise

@@ -2,7 +2,8 @@
 
 A key that is added while it is being worked on is dirty and comes again when it is done. Failures wait longer each time;
 one success forgets them. Between two turns of a key there is a minimum interval, so that a hundred events make one turn. A
-key that never had a turn goes first: of a hundred new campaigns none waits for the echoes of the others.
+key that never had a turn goes first: of a hundred new campaigns none waits for the echoes of the others, and at a start none
+for what has been over for long.
 Time is ``clock``'s, for tests. What could go wrong: a worker that never calls :meth:`done`; its key then waits for ever,
 which :meth:`oldest_at_work` shows to the liveness probe.
 """
@@ -52,14 +53,14 @@ class WorkQueue:
         self._last: dict[Key, float] = {}
         self._closed = False
 
-    def add(self, key: Key, *, after: float = 0.0) -> None:
-        """``key`` is due in ``after`` seconds, or earlier if it was already to come earlier."""
+    def add(self, key: Key, *, after: float = 0.0, first: bool = True) -> None:
+        """``key`` is due in ``after`` seconds, or when it was already to come; not ``first``: behind those that are new."""
         with self._changed:
             last = self._last.get(key)
             due = self._clock() + after
             if last is not None:
                 due = max(due, last + self._interval)
-            elif after <= 0:
+            elif first and after <= 0:
                 due -= HEAD_START_SECONDS
             if key in self._at_work:
                 self._dirty[key] = min(due, self._dirty.get(key, float("inf")))

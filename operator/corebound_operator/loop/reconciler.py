@@ -117,10 +117,10 @@ class Reconciler:
         try:
             again_in = self._turn(key, read.campaign, read.jobs)
         except BaseException:
-            self.objects.changed(key)
+            self.objects.forget(key)
             raise
         if again_in is None:
-            self.objects.changed(key)  # nothing is to come: it is not held in memory
+            self.objects.forget(key)  # nothing is to come: it is not held in memory
         return again_in
 
     def _turn(self, key: Key, found: Manifest, jobs: tuple[JobView, ...]) -> float | None:
@@ -149,7 +149,7 @@ class Reconciler:
             self._let_go(jobs, namespace=namespace)
             return None
         if decision.actions:
-            self.objects.changed(key)
+            self.objects.jobs_changed(key)
         refused = self._carry_out(decision, world, found, ledger)
         if refused is not None:
             decision = decide(replace(world, trouble=refused), poll_seconds=self._settings.poll_seconds)
@@ -311,14 +311,11 @@ class Reconciler:
 
 
 def _login_is_good_for(record: CampaignRecord, jobs: tuple[JobView, ...]) -> float | None:
-    """Seconds: none before a Job is made, few until its workers run, then many; None at the end, when it is not needed."""
+    """Seconds: few until its workers run, then many; None at the end, when it is not needed."""
     live = [job for job in jobs if job.is_live]
     if record.phase.is_final and not live:
         return None
-    working = [job for job in live if not job.suspended]
-    if not working:
-        return 0.0
-    return LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
+    return LOGIN_SECONDS if any(job.ready for job in live if not job.suspended) else AWAITED_LOGIN_SECONDS
 
 
 def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:

@@ -1,12 +1,13 @@
 """Kubernetes events of a campaign: one for each thing that people want to know, never the same again within ten minutes.
 
-Each is a line of the log, too: events are gone after an hour. What could go wrong: an event that cannot be written; it is
-logged and forgotten, since the status says the same.
+Each is a line of the log, too: events are gone after an hour. They are written beside the reconciles, which wait for none.
+What could go wrong: an event that cannot be written; it is logged and forgotten, since the status says the same.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 600.0
 LONGEST_NOTE: Final = 1000
 COMPONENT: Final = "corebound.dev/operator"
+LAST_EVENTS_SECONDS: Final = 5.0
+"""Of waiting, at the end, for those that are not written yet."""
 
 
 class Recorder:
@@ -39,6 +42,17 @@ class Recorder:
         self._cluster, self._instance = cluster, instance
         self._lock = threading.Lock()
         self._said: dict[tuple[str, str, str], float] = {}
+        self._events: queue.SimpleQueue[Manifest | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left."""
+        self._events.put(None)
+        self._thread.join(LAST_EVENTS_SECONDS)
 
     def acted(self, campaign: Manifest, action: Action) -> None:
         """What was done for the campaign, where people would ask."""
@@ -100,7 +114,14 @@ class Recorder:
                 "resourceVersion": metadata["resourceVersion"],
             },
         }
-        try:
-            self._cluster.create(EVENTS, event)
-        except ClusterError as error:
-            logger.info("an event could not be written", extra={**about, "error": str(error)})
+        self._events.put(event)
+
+    def _write(self) -> None:
+        while (event := self._events.get()) is not None:
+            try:
+                self._cluster.create(EVENTS, event)
+            except ClusterError as error:
+                about = {"namespace": event["metadata"]["namespace"], "campaign": event["regarding"]["name"]}
+                logger.info("an event could not be written", extra={**about, "error": str(error)})
+            except Exception:  # a defect of ours: the next event is written all the same
+                logger.exception("an event could not be written")

@@ -14,6 +14,7 @@ import kopf
 
 from corebound.api.jobs import CAMPAIGN, MANAGED_BY, MANAGER
 from corebound.cluster.resources import CAMPAIGNS, JOBS
+from corebound_operator.loop.objects import is_over
 
 if TYPE_CHECKING:
     from corebound.cluster.client import Cluster
@@ -24,13 +25,23 @@ PREFIX: Final = "operator.corebound.dev"
 LOGIN_MINUTES: Final = 10
 
 
+class NothingKept(kopf.DiffBaseStorage):
+    """kopf copies each object of each event to find what has changed since the last one; nobody asks for that here."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing."""
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing was kept."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def registry(*, queue: WorkQueue, objects: Objects, cluster: Cluster) -> kopf.OperatorRegistry:
     """All of kopf's handlers."""
     made = kopf.OperatorRegistry()
-
-    def wake(key: Key) -> None:
-        objects.changed(key)
-        queue.add(key)
 
     @kopf.on.login(registry=made)
     def login(**_: Any) -> kopf.ConnectionInfo:
@@ -49,17 +60,24 @@ def registry(*, queue: WorkQueue, objects: Objects, cluster: Cluster) -> kopf.Op
         )
 
     @kopf.on.event(CAMPAIGNS.group, CAMPAIGNS.version, CAMPAIGNS.plural, registry=made)
-    def campaign(namespace: str | None, name: str | None, type: str | None, meta: kopf.Meta, **_: Any) -> None:
+    async def campaign(namespace: str | None, name: str | None, event: kopf.RawEvent, **_: Any) -> None:
         if not namespace or not name:
             return
-        if type == "DELETED" or not objects.is_known((namespace, name), meta["resourceVersion"]):
-            wake((namespace, name))
+        key: Key = namespace, name
+        found = dict(event["object"])
+        if event["type"] == "DELETED":
+            objects.forget(key)
+        elif not objects.heard(key, found):
+            return
+        queue.add(key, first=not is_over(found))
 
     @kopf.on.event(JOBS.group, JOBS.version, JOBS.plural, labels={MANAGED_BY: MANAGER}, registry=made)
-    def job(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
+    async def job(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
         owner = labels.get(CAMPAIGN)
         if namespace and owner:
-            wake((namespace, owner))
+            objects.jobs_changed((namespace, owner))
+            # At a start there may be thousands, of campaigns that are gone or over.
+            queue.add((namespace, owner), first=False)
 
     return made
 
@@ -80,5 +98,5 @@ def settings() -> kopf.OperatorSettings:
     found.process.ultimate_exiting_timeout = 25
     found.persistence.finalizer = f"{PREFIX}/finalizer"
     found.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=PREFIX)
-    found.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=PREFIX)
+    found.persistence.diffbase_storage = NothingKept()
     return found

@@ -72,12 +72,13 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     cluster.connection.observe = metrics.requested
     namespaces = Namespaces(cluster)
     databases = Databases(cluster, database, namespaces, isolation=settings.isolation)
+    recorder = Recorder(cluster, instance=socket.gethostname())
     reconciler = Reconciler(
         cluster=cluster,
         databases=databases,
         namespaces=namespaces,
         pools=Pools(cluster, settings),
-        recorder=Recorder(cluster, instance=socket.gethostname()),
+        recorder=recorder,
         settings=settings,
         observe=metrics.saw,
         looked=metrics.looked,
@@ -104,6 +105,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
         ask_database=databases.ask,
     )
     serving.start()
+    recorder.start()
     loop.start()
     logger.info("the operator runs")
     try:
@@ -112,6 +114,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
     finally:
         serving.stop()
         loop.stop()
+        recorder.stop()
         databases.close()
 
 

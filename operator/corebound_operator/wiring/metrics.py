@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter as Tally
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from corebound.api.records import Phase, SlotState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prometheus_client import Metric
+
     from corebound.api.records import LedgerSummary
     from corebound_operator.loop.queue import WorkQueue
 
@@ -45,16 +51,8 @@ class Metrics:
         self._database = Histogram(
             "corebound_database_seconds", "Duration of a look at a ledger.", buckets=BUCKETS, registry=self.registry
         )
-        self._campaigns = Gauge("corebound_campaigns", "Campaigns by phase.", ["phase"], registry=self.registry)
-        self._slots = Gauge("corebound_slots", "Slots by state.", ["state"], registry=self.registry)
-        self._efficiency = Gauge(
-            "corebound_cpu_efficiency", "Share of all reserved CPU time that was used.", registry=self.registry
-        )
-        self._throttled = Gauge(
-            "corebound_throttled_seconds", "Time for which workers were throttled.", registry=self.registry
-        )
-        self._lock = threading.Lock()
-        self._seen: dict[tuple[str, str], LedgerSummary] = {}
+        self._campaigns = Campaigns()
+        self.registry.register(self._campaigns)
 
     def turn(self, result: str, seconds: float) -> None:
         """A turn has ended."""
@@ -71,23 +69,67 @@ class Metrics:
 
     def saw(self, key: tuple[str, str], summary: LedgerSummary | None) -> None:
         """What a turn saw of a campaign; None when it is gone."""
+        self._campaigns.saw(key, summary)
+
+
+class Seen(NamedTuple):
+    """What is kept of a summary."""
+
+    phase: Phase
+    counts: Mapping[SlotState, int]
+    cpu_seconds: float
+    worker_seconds: float
+    throttled_seconds: float
+
+
+class Campaigns(Collector):
+    """Figures of all campaigns together, added up when they are asked for: turns are many more than questions.
+
+    Every phase and state has its figure at each moment, for alerts that ask how long something is so.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str], Seen] = {}
+
+    def saw(self, key: tuple[str, str], summary: LedgerSummary | None) -> None:
+        """As :meth:`Metrics.saw`."""
         with self._lock:
             if summary is None:
                 self._seen.pop(key, None)
-            else:
-                self._seen[key] = summary
-            self._show(list(self._seen.values()))
+                return
+            self._seen[key] = Seen(
+                phase=summary.campaign.phase,
+                counts=summary.counts,
+                cpu_seconds=summary.cpu_seconds,
+                worker_seconds=summary.worker_seconds,
+                throttled_seconds=summary.throttled_seconds,
+            )
 
-    def _show(self, seen: list[LedgerSummary]) -> None:
-        """Every phase and state has its figure at each moment, for alerts that ask how long something is so."""
-        phases = Tally(each.campaign.phase for each in seen)
-        slots: Tally[SlotState] = Tally()
+    def collect(self) -> Iterator[Metric]:
+        """The figures as they are now."""
+        with self._lock:
+            seen = [*self._seen.values()]
+        phases, slots = Tally(each.phase for each in seen), Tally[SlotState]()
         for each in seen:
             slots.update(each.counts)
-        for phase in Phase:
-            self._campaigns.labels(phase=phase.value).set(phases[phase])
-        for state in SlotState:
-            self._slots.labels(state=state.value).set(slots[state])
-        reserved = sum(each.worker_seconds for each in seen)
-        self._efficiency.set(sum(each.cpu_seconds for each in seen) / reserved if reserved else 0.0)
-        self._throttled.set(sum(each.throttled_seconds for each in seen))
+        yield _by("corebound_campaigns", "Campaigns by phase.", "phase", {each.value: phases[each] for each in Phase})
+        yield _by("corebound_slots", "Slots by state.", "state", {each.value: slots[each] for each in SlotState})
+        reserved, used = sum(each.worker_seconds for each in seen), sum(each.cpu_seconds for each in seen)
+        yield GaugeMetricFamily(
+            "corebound_cpu_efficiency",
+            "Share of all reserved CPU time that was used.",
+            value=used / reserved if reserved else 0.0,
+        )
+        yield GaugeMetricFamily(
+            "corebound_throttled_seconds",
+            "Time for which workers were throttled.",
+            value=sum(each.throttled_seconds for each in seen),
+        )
+
+
+def _by(name: str, about: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=[label])
+    for each, value in values.items():
+        family.add_metric([each], value)
+    return family

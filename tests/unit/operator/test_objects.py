@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from corebound_operator.loop.objects import GOOD_SECONDS, Objects
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Server:
     def __init__(self) -> None:
         self.version: str | None = "1"
         self.asked = 0
+        self.listed = 0
         self.now = 0.0
         self.meanwhile: Callable[[], object] = lambda: None
 
@@ -31,6 +34,7 @@ class Server:
         return found
 
     def of(self, _: Any) -> tuple[Any, ...]:
+        self.listed += 1
         return ()
 
 
@@ -50,36 +54,71 @@ def test_without_an_event_it_is_not_read_again_for_a_while() -> None:
     assert server.asked == 2
 
 
+def at_version(version: str) -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": version}}
+
+
 def test_an_event_makes_the_next_turn_read() -> None:
     objects, server = made()
     objects.read(KEY)
-    objects.changed(KEY)
+    assert objects.heard(KEY, at_version("2"))
     objects.read(KEY)
-    assert server.asked == 2
+    assert (server.asked, server.listed) == (2, 1)
+    objects.jobs_changed(KEY)
+    objects.read(KEY)
+    assert (server.asked, server.listed) == (2, 2)
+    objects.forget(KEY)
+    objects.read(KEY)
+    assert (server.asked, server.listed) == (3, 3)
 
 
-def test_an_event_while_it_is_read_is_not_lost() -> None:
+def test_a_new_campaign_is_taken_from_its_event() -> None:
     objects, server = made()
-    server.meanwhile = lambda: objects.changed(KEY)
+    assert objects.heard(KEY, at_version("7"))
+    read = objects.read(KEY)
+    assert read is not None
+    assert read.campaign == at_version("7")
+    assert (server.asked, server.listed) == (0, 0), "without a status it has no Job"
+    objects.forget(KEY)
+    objects.heard(KEY, {**at_version("8"), "status": {"phase": "Running"}})
+    objects.read(KEY)
+    assert (server.asked, server.listed) == (0, 1)
+    server.now = GOOD_SECONDS
+    read = objects.read(KEY)
+    assert read is not None
+    assert (read.campaign, server.asked) == (at_version("1"), 1)
+
+
+@pytest.mark.parametrize("event", ["campaign", "job", "gone"])
+def test_an_event_while_it_is_read_is_not_lost(event: str) -> None:
+    objects, server = made()
+    server.meanwhile = {
+        "campaign": lambda: objects.heard(KEY, at_version("2")),
+        "job": lambda: objects.jobs_changed(KEY),
+        "gone": lambda: objects.forget(KEY),
+    }[event]
     objects.read(KEY)
     server.meanwhile = lambda: None
     objects.read(KEY)
-    assert server.asked == 2
+    assert (server.asked, server.listed) == (2, 2)
     objects.read(KEY)
-    assert server.asked == 2
+    assert (server.asked, server.listed) == (2, 2)
 
 
 def test_our_own_status_is_known_when_it_comes_back() -> None:
     objects, server = made()
     objects.read(KEY)
-    assert objects.is_known(KEY, "1")
-    assert not objects.is_known(KEY, "2")
-    objects.wrote_status(KEY, {"metadata": {"resourceVersion": "2"}})
-    assert objects.is_known(KEY, "2")
+    assert not objects.heard(KEY, at_version("1"))
+    objects.wrote_status(KEY, at_version("2"))
+    assert not objects.heard(KEY, at_version("2"))
     read = objects.read(KEY)
     assert read is not None
-    assert read.campaign["metadata"]["resourceVersion"] == "2"
+    assert read.campaign == at_version("2")
     assert server.asked == 1
+    # An event that comes late does not put what is older in its place.
+    assert objects.heard(KEY, at_version("1"))
+    objects.read(KEY)
+    assert server.asked == 2
 
 
 def test_a_campaign_that_is_gone_is_asked_for_each_time() -> None:
@@ -89,4 +128,4 @@ def test_a_campaign_that_is_gone_is_asked_for_each_time() -> None:
     server.version = "3"
     read = objects.read(KEY)
     assert read is not None
-    assert objects.is_known(KEY, "3")
+    assert not objects.heard(KEY, at_version("3"))

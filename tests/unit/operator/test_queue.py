@@ -61,6 +61,20 @@ def test_a_new_key_goes_before_those_that_had_a_turn_but_not_for_ever() -> None:
     assert queue.take() == A
 
 
+def test_what_is_over_goes_behind_new_ones() -> None:
+    queue, _ = made()
+    queue.add(A, first=False)
+    queue.add(B)
+    assert [queue.take(), queue.take()] == [B, A]
+    queue.done(A, again_in=NEVER)
+    queue.done(B, again_in=NEVER)
+    # Unless there is news of it before its turn.
+    queue.add(B, first=False)
+    queue.add(A, first=False)
+    queue.add(A)
+    assert [queue.take(), queue.take()] == [A, B]
+
+
 def test_nothing_is_kept_of_a_key_that_is_gone_unless_there_is_another_one_of_its_name() -> None:
     queue, clock = made(interval=60.0)
     queue.add(A)
