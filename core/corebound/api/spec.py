@@ -157,7 +157,9 @@ class CampaignSpec(Model):
         description="What one trial runs (exactly one of workload, entrypoint and command) and what it may use."
     )
     pool: PoolSpec | None = Field(
-        None, description="What one node has to give and costs; default: this machine, or the nodes that are found."
+        None,
+        description="What one node has to give and costs, on a cluster; default: the nodes that are found. corebound run "
+        "takes the machine as it is, and of the pool its price.",
     )
     checkpoint: CheckpointSpec = Field(
         CheckpointSpec(), description="How often trials keep what they need to go on after a stop or a crash."

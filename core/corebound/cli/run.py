@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--share-database", is_flag=True, help="Add Corebound's tables to a database that already holds Optuna's studies."
 )
-@click.option("--cores", type=int, help="Pretend this many cores, without affinity.")
+@click.option("--cores", type=int, help="Run as on so many cores, bound to none: for trials that mostly wait.")
 @reply_options
 @storage_option
 def run(
