@@ -56,7 +56,7 @@ node: environment node-images
 
 # make itself ends with 2 whatever a recipe's status was; its last line names it: "Error 3".
 test: system-packages cluster-programs node-images lint
-	$(BIN)/python -m pytest --durations=25 --durations-min=5
+	@.ci/tests
 
 bench-node: environment node-images
 	PYTHONPATH=. $(BIN)/python bench/node.py
