@@ -85,12 +85,19 @@ def _check_same_project(found: CampaignRecord, campaign: SearchCampaign, folder:
         return
     for name in own_files(campaign.spec, folder):
         there, here = Path(found.folder, name), Path(folder, name)
-        if there.is_file() and not filecmp.cmp(there, here, shallow=False):
+        if _differ(there, here):
             raise CampaignConflictError(
                 f"{found.name} exists already and was run with {there}, which is another file than {here}; "
                 "go to that folder to carry it on, or give this campaign another name (metadata.name of a file), or start "
                 "a new study with --fresh (the old one is kept)"
             )
+
+
+def _differ(there: Path, here: Path) -> bool:
+    try:
+        return there.is_file() and not filecmp.cmp(there, here, shallow=False)
+    except OSError:  # somebody else's folder, which cannot be looked into
+        return False
 
 
 def _warm_start(ledger: Ledger, campaign: SearchCampaign, *, kept: str | None) -> WarmStart | None:

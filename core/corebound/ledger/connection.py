@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from corebound.api.errors import FencedError, StorageError, StorageUnreachableError, UsageError
 
@@ -158,11 +159,14 @@ def carry_identity(engine: sqlalchemy.Engine, identity: Identity) -> None:
 
 @contextlib.contextmanager
 def storage_errors(engine: sqlalchemy.Engine | None = None) -> Iterator[None]:
-    """Turn the driver's errors into ours."""
+    """Turn the driver's errors into ours, and the pool's when its connections stay with statements that do not answer."""
     try:
         yield
     except DBAPIError as error:
         raise translated(error, engine) from error
+    except PoolTimeoutError as error:
+        where = public_address(engine.url) if engine is not None else "the database"
+        raise StorageUnreachableError(f"{where} does not answer: every connection waits for it") from error
 
 
 def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> StorageError | FencedError:

@@ -51,6 +51,8 @@ class Statements:
             connection.invalidate(interruption)
             raise
         finally:
+            if not driver.closed and driver.autocommit:
+                connection.invalidate()  # a signal came in between: the pool would not take it back
             connection.close()
         return found
 

@@ -10,6 +10,7 @@ so do their schemas).
 from __future__ import annotations
 
 import base64
+import logging
 import secrets
 import threading
 import time
@@ -20,6 +21,7 @@ from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound.cluster.resources import SECRETS
 from corebound.ledger.connection import same_place
 from corebound.ledger.ledger import open_ledger
+from corebound.ledger.schema import prepare_database
 from corebound.ledger.tenancy import (
     accepts,
     check_rights,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from corebound_operator.loop.namespaces import Namespaces
 
 Manifest = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 CONNECTIONS: Final = 4
 """For each namespace; the operator's workers share them."""
@@ -65,10 +68,12 @@ class Databases:
         self._connections: dict[str, int] = {}
         self._working: dict[str, str] = {}
         """The version of each namespace's Secret that was seen to work."""
+        self._logins: dict[str, str] = {}
+        """What was in it: a Secret that is gone comes back with the password that running workers have."""
         self._seen: dict[str, tuple[float, frozenset[str]]] = {}
         """When each namespace's Secret was last seen to be right, and its owners."""
         self._waiting: dict[str, dict[str, str]] = {}
-        """Campaigns (name by UID) of each namespace whose turn asks for the Secret."""
+        """Campaigns (name by UID) of each namespace that are to become owners of the Secret."""
 
     def ledger(self, namespace: str, *, campaign_uid: str) -> Ledger:
         """The ledger of the namespace, its tables made when they are not there. Raises :class:`StorageError`."""
@@ -120,8 +125,7 @@ class Databases:
             try:
                 self._see_to_secret(namespace, waiting)
             except BaseException:
-                # Their own turns try it themselves, and hear of it.
-                del waiting[uid]
+                # Their own turns look themselves, and hear of it.
                 with self._lock:
                     self._waiting[namespace] = {**waiting, **self._waiting.get(namespace, {})}
                 raise
@@ -142,14 +146,20 @@ class Databases:
         if joining:
             change["metadata"] = {"ownerReferences": [*owners, *joining]}
         if found is None or not self._works(namespace, found):
-            change["data"] = {DATABASE_KEY: base64.b64encode(self._new_login(namespace).encode()).decode()}
+            change["data"] = {DATABASE_KEY: base64.b64encode(self._login(namespace).encode()).decode()}
         try:
             if found is None:
                 self._cluster.create(SECRETS, _secret(namespace, change))
             elif change:
                 change.setdefault("metadata", {})["resourceVersion"] = found["metadata"]["resourceVersion"]
                 written = self._cluster.patch(SECRETS, DATABASE_SECRET, change, namespace=namespace)
-                if written is not None and "data" not in change:
+                if written is None:
+                    raise ClusterConflictError(
+                        f"the Secret {DATABASE_SECRET} in namespace {namespace} was deleted meanwhile",
+                        status=404,
+                        reason="NotFound",
+                    )
+                if "data" not in change:
                     self._working[namespace] = written["metadata"]["resourceVersion"]
         except ClusterRefusedError as error:
             if isinstance(error, ClusterConflictError) or GOING in str(error):
@@ -171,14 +181,23 @@ class Databases:
             check_rights(self._admin_url)
 
     def every(self) -> Iterator[tuple[str | None, Ledger]]:
-        """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn."""
+        """Each namespace's ledger that there is, also of namespaces without a campaign now; closed after its turn.
+
+        One that cannot be opened is said and passed by: the others have nothing to do with it.
+        """
         if self._isolation == "shared":
             url = operator_url(self._admin_url, prepare_shared(self._admin_url))
             addresses: list[tuple[str | None, str]] = [(None, url)]
         else:
             addresses = [(each.namespace, operator_url(self._admin_url, each)) for each in tenants(self._admin_url)]
         for namespace, url in addresses:
-            with open_ledger(url, application="corebound-retention") as ledger:
+            try:
+                prepare_database(url)  # of an earlier version it may be, when no campaign was looked at since
+                ledger = open_ledger(url, application="corebound-retention")
+            except StorageError as error:
+                logger.warning("a ledger cannot be opened", extra={"namespace": namespace or "", "error": str(error)})
+                continue
+            with ledger:
                 yield namespace, ledger
 
     def forget(self, namespace: str) -> None:
@@ -236,16 +255,20 @@ class Databases:
             return False
         if not accepts(url):
             return False
-        self._working[namespace] = version
+        self._working[namespace], self._logins[namespace] = version, url
         return True
 
-    def _new_login(self, namespace: str) -> str:
-        """The address with a password that nobody had before."""
+    def _login(self, namespace: str) -> str:
+        """The address with the password that worked last, else with one that nobody had before."""
+        known = self._logins.get(namespace)
+        if known is not None and same_place(known, self._address(namespace, password="")) and accepts(known):
+            return known
         tenant = self._tenants[namespace]
         password = secrets.token_urlsafe(32)
         if tenant.role is not None:
             set_password(self._admin_url, tenant, password)
-        return self._address(namespace, password=password)
+        made = self._logins[namespace] = self._address(namespace, password=password)
+        return made
 
     def _address(self, namespace: str, *, password: str) -> str:
         """The workers' address; in shared mode it is the operator's own, with its password."""

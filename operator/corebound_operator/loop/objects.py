@@ -43,6 +43,8 @@ class Read:
 class _Known:
     """The same with parts that are to be read. Each change makes another one: nobody overwrites what he has not seen."""
 
+    uid: str | None = None
+    """Of the object that the parts belong to: another one of the same name has none of them."""
     campaign: Manifest | None = None
     jobs: tuple[JobView, ...] | None = None
     at: float
@@ -69,31 +71,33 @@ class Objects:
             if begun is None or self._clock() - begun.at >= GOOD_SECONDS:
                 # Kept until it is read, so that an event of the time between makes the next turn read again.
                 begun = self._known[key] = _Known(at=self._clock())
-        campaign, jobs = begun.campaign, begun.jobs
+        campaign = begun.campaign
         if campaign is None:
             namespace, name = key
             campaign = self._cluster.get(CAMPAIGNS, name, namespace=namespace)
         if campaign is None or "deletionTimestamp" in campaign["metadata"]:
             self.forget(key)
             return None
+        uid = campaign["metadata"]["uid"]
+        jobs = begun.jobs if begun.uid == uid else None
         if jobs is None:
             jobs = self._jobs.of(campaign)
         with self._lock:
             if self._known.get(key) is begun:
-                self._known[key] = replace(begun, campaign=campaign, jobs=jobs)
+                self._known[key] = replace(begun, uid=uid, campaign=campaign, jobs=jobs)
         return Read(campaign=campaign, jobs=jobs, at=begun.at)
 
     def heard(self, key: Key, campaign: Manifest) -> bool:
         """A watch has brought ``campaign``; whether that is news."""
-        version = campaign["metadata"]["resourceVersion"]
+        uid, version = campaign["metadata"]["uid"], campaign["metadata"]["resourceVersion"]
         with self._lock:
             known = self._known.get(key)
             if known is None:
                 # Without a status it had no turn to its end, so no Job; were there one, its name would be taken.
                 jobs = None if campaign.get("status") else ()
-                self._known[key] = _Known(campaign=campaign, jobs=jobs, at=self._clock())
+                self._known[key] = _Known(uid=uid, campaign=campaign, jobs=jobs, at=self._clock())
                 return True
-            if known.campaign is not None and known.campaign["metadata"].get("resourceVersion") == version:
+            if known.campaign is not None and known.campaign["metadata"]["resourceVersion"] == version:
                 return False
             # Events come late: what is known may be newer than this one, so it is read.
             self._known[key] = replace(known, campaign=None)
@@ -103,7 +107,7 @@ class Objects:
         """``campaign`` is the object as the server has it after our write."""
         with self._lock:
             known = self._known.get(key)
-            if known is not None and known.campaign is not None:
+            if known is not None and known.campaign is not None and known.uid == campaign["metadata"]["uid"]:
                 self._known[key] = replace(known, campaign=campaign)
 
     def jobs_changed(self, key: Key) -> None:

@@ -24,9 +24,11 @@ Key = tuple[str, str]
 
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 60.0
+DIRTY_WAIT_SECONDS: Final = 2.0
 LEAST_INTERVAL_SECONDS: Final = 0.25
 NEVER: Final = float("inf")
 """When a key comes again that is gone for good."""
+MOST_LEFT_BEHIND: Final = 64
 HEAD_START_SECONDS: Final = 30.0
 """Of a new key: before what became due less long ago, so that nothing waits for ever."""
 
@@ -67,6 +69,7 @@ class WorkQueue:
             elif due < self._due.get(key, float("inf")):
                 self._due[key] = due
                 heapq.heappush(self._heap, _Entry(due, key))
+                self._tidy()
                 self._changed.notify()
 
     def take(self) -> Key | None:
@@ -100,12 +103,21 @@ class WorkQueue:
             if failed:
                 count = self._failures[key] = self._failures.get(key, 0) + 1
                 again_in = min(FIRST_WAIT_SECONDS * 2 ** (count - 1), LONGEST_WAIT_SECONDS)
+                if dirty is not None:
+                    # What was in its way may be gone. Its own writes make it dirty, too, so not at once.
+                    again_in = min(again_in, DIRTY_WAIT_SECONDS)
             else:
                 self._failures.pop(key, None)
                 if dirty is not None:
                     self.add(key, after=dirty - self._clock())
         if again_in is not None and again_in != NEVER:
             self.add(key, after=again_in)
+
+    def _tidy(self) -> None:
+        """Keys that come in days and are often moved to an earlier time would leave an entry behind each time."""
+        if len(self._heap) > 2 * len(self._due) + MOST_LEFT_BEHIND:
+            self._heap = [_Entry(due, key) for key, due in self._due.items()]
+            heapq.heapify(self._heap)
 
     def close(self) -> None:
         """Every :meth:`take` returns None from now on."""

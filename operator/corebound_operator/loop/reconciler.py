@@ -48,7 +48,7 @@ from corebound_operator.decide.world import (
 )
 from corebound_operator.loop.jobs import Jobs
 from corebound_operator.loop.namespaces import GOING
-from corebound_operator.loop.objects import Objects
+from corebound_operator.loop.objects import GOOD_SECONDS, Objects
 from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.queue import NEVER
 from corebound_operator.loop.records import ledger_record
@@ -105,10 +105,16 @@ class Reconciler:
         self._uids: dict[Key, str] = {}
         self._written: dict[str, float] = {}
         """When the status of a campaign (by UID) was last written."""
+        self._made: dict[str, int] = {}
+        """The number of the last Job that was made for it."""
 
     def reconcile(self, key: Key) -> float | None:
         """One turn; returns after how many seconds the campaign should be looked at again at the latest."""
         read = self.objects.read(key)
+        if read is not None and self._is_another(key, read.campaign["metadata"]["uid"]):
+            # An event may be older than its object's end: which one there is now, the server says.
+            self.objects.forget(key)
+            read = self.objects.read(key)
         self._only(key, None if read is None else read.campaign["metadata"]["uid"])
         if read is None:
             # Its Jobs and its share of the Secret go by their owner references; the ledger's data stays.
@@ -119,8 +125,8 @@ class Reconciler:
         except BaseException:
             self.objects.forget(key)
             raise
-        if again_in is None:
-            self.objects.forget(key)  # nothing is to come: it is not held in memory
+        if again_in is None or again_in > GOOD_SECONDS:
+            self.objects.forget(key)  # nothing is to come for long: it is not held in memory
         return again_in
 
     def _turn(self, key: Key, found: Manifest, jobs: tuple[JobView, ...]) -> float | None:
@@ -155,7 +161,7 @@ class Reconciler:
             decision = decide(replace(world, trouble=refused), poll_seconds=self._settings.poll_seconds)
             self._write_status(found, replace(world, trouble=refused), decision)
             return REFUSED_SECONDS
-        if any(isinstance(action, FinishCampaign | CreateJob) for action in decision.actions):
+        if any(isinstance(action, FinishCampaign) or self._is_first(action, uid) for action in decision.actions):
             # Slots or Jobs are others now: the next turn shows what belongs together. New campaigns come before it: of a
             # hundred none waits for the others' status.
             return 0.0
@@ -293,6 +299,18 @@ class Reconciler:
         self._recorder.phase(found, before=before.get("phase"), status=status)
         return again
 
+    def _is_first(self, action: Action, uid: str) -> bool:
+        """Whether it made a Job that was not made before: one that somebody deletes at once is no reason to hurry."""
+        if not isinstance(action, CreateJob):
+            return False
+        with self._lock:
+            before, self._made[uid] = self._made.get(uid), action.number
+        return before != action.number
+
+    def _is_another(self, key: Key, uid: str) -> bool:
+        with self._lock:
+            return self._uids.get(key, uid) != uid
+
     def _only(self, key: Key, uid: str | None) -> None:
         """Nothing is kept of an object that had this name before."""
         with self._lock:
@@ -306,6 +324,7 @@ class Reconciler:
             if before is None:
                 return
             self._written.pop(before, None)
+            self._made.pop(before, None)
         self._pods.forget(before)
         self._databases.leave(key[0], campaign_uid=before)
 

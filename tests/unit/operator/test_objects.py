@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 KEY = ("default", "a")
 
 
+def at_version(version: str, uid: str = "a") -> dict[str, Any]:
+    return {"metadata": {"resourceVersion": version, "uid": uid}}
+
+
 class Server:
     """One campaign, and how often it was asked for; time moves by ``now``."""
 
     def __init__(self) -> None:
         self.version: str | None = "1"
+        self.uid = "a"
         self.asked = 0
         self.listed = 0
         self.now = 0.0
@@ -29,7 +34,7 @@ class Server:
 
     def get(self, *_: Any, **__: Any) -> dict[str, Any] | None:
         self.asked += 1
-        found = None if self.version is None else {"metadata": {"resourceVersion": self.version}}
+        found = None if self.version is None else at_version(self.version, self.uid)
         self.meanwhile()
         return found
 
@@ -52,10 +57,6 @@ def test_without_an_event_it_is_not_read_again_for_a_while() -> None:
     server.now = GOOD_SECONDS
     objects.read(KEY)
     assert server.asked == 2
-
-
-def at_version(version: str) -> dict[str, Any]:
-    return {"metadata": {"resourceVersion": version}}
 
 
 def test_an_event_makes_the_next_turn_read() -> None:
@@ -129,3 +130,18 @@ def test_a_campaign_that_is_gone_is_asked_for_each_time() -> None:
     read = objects.read(KEY)
     assert read is not None
     assert not objects.heard(KEY, at_version("3"))
+
+
+def test_another_object_of_the_same_name_has_nothing_of_the_one_before() -> None:
+    objects, server = made()
+    objects.read(KEY)
+    server.version, server.uid = "5", "b"
+    # Its deletion was missed; what is known of its Jobs is not that of the new one.
+    objects.heard(KEY, at_version("5", "b"))
+    read = objects.read(KEY)
+    assert read is not None
+    assert (read.campaign["metadata"]["uid"], server.listed) == ("b", 2)
+    objects.wrote_status(KEY, at_version("4", "a"))
+    read = objects.read(KEY)
+    assert read is not None
+    assert read.campaign["metadata"]["uid"] == "b"

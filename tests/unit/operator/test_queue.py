@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from corebound_operator.loop.queue import HEAD_START_SECONDS, LONGEST_WAIT_SECONDS, NEVER, WorkQueue
+from corebound_operator.loop.queue import (
+    DIRTY_WAIT_SECONDS,
+    HEAD_START_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MOST_LEFT_BEHIND,
+    NEVER,
+    WorkQueue,
+)
 
 A, B = ("default", "a"), ("default", "b")
 
@@ -176,3 +183,31 @@ def test_no_key_is_ever_at_work_twice_with_real_threads() -> None:
     assert not overlaps
     assert all(turns.values())
     assert sum(turns.values()) <= 2500
+
+
+def test_what_happened_during_a_turn_that_failed_shortens_its_wait() -> None:
+    queue, clock = made()
+    for _ in range(12):
+        queue.add(A)
+        clock.now += LONGEST_WAIT_SECONDS
+        assert queue.take() == A
+        queue.done(A, failed=True)
+    clock.now += LONGEST_WAIT_SECONDS
+    assert queue.take() == A
+    queue.add(A)
+    queue.done(A, failed=True)
+    clock.now += DIRTY_WAIT_SECONDS - 0.1
+    assert queue.depth() == 0
+    clock.now += 0.2
+    assert queue.take() == A
+
+
+def test_a_key_that_is_moved_again_and_again_leaves_little_behind() -> None:
+    queue, clock = made()
+    for _ in range(10_000):
+        queue.add(A, after=1e6)
+        queue.add(A)
+        assert queue.take() == A
+        queue.done(A, again_in=1e6)
+        clock.now += 1
+    assert len(queue._heap) < 2 * MOST_LEFT_BEHIND
