@@ -44,8 +44,18 @@ class Unhappy(optuna.samplers.RandomSampler):
         raise RuntimeError(f"unhappy with {state.name}")
 
 
+class UnhappyBefore(optuna.samplers.RandomSampler):
+    def before_trial(self, study, trial):
+        if trial.number == 1:
+            raise RuntimeError("not this one")
+
+
 def make_sampler(seed):
     return Unhappy(seed=seed)
+
+
+def make_other(seed):
+    return UnhappyBefore(seed=seed)
 
 
 def imports_settings(trial, context):
@@ -66,6 +76,60 @@ def whatever(trial, context):
 """
 
 
+SCRIPT = """
+import argparse
+import atexit
+import csv
+import multiprocessing
+import os
+import sys
+
+import optuna
+from beside import FACTOR
+
+
+class Logger:
+    def __init__(self):
+        self.terminal = sys.stdout
+
+    def write(self, text):
+        self.terminal.write(text)
+
+
+sys.stdout = Logger()
+arguments = argparse.ArgumentParser().parse_args()
+table = csv.writer(open("table.csv", "a"))
+atexit.register(lambda: open("exits", "a").write("one\\n"))
+
+
+def objective(trial):
+    x = trial.suggest_float("x", 0, 1)
+    print("trying", x)
+    table.writerow([trial.number, x])
+    return x * FACTOR
+
+
+def copied(trial):
+    copies = []
+    for ending in (lambda: sys.exit(0), lambda: None, lambda: 1 / 0, lambda: os.execvp("missing", ["missing"])):
+        if (copy := os.fork()) == 0:
+            return ending()
+        copies.append(copy)
+    trial.set_user_attr("statuses", [os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) for copy in copies])
+    return os.getpid()
+
+
+def report(trial):
+    trial.report(0.25, 7)
+
+
+def elsewhere(trial):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.apply(report, (trial,))
+    raise optuna.TrialPruned
+"""
+
+
 SETTINGS = """
 import os
 
@@ -80,6 +144,9 @@ numpy.seterr(invalid="raise")
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "settings.py").write_text(SETTINGS)
     (tmp_path / "files.py").write_text(FILES)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "script.py").write_text(SCRIPT)
+    (tmp_path / "code" / "beside.py").write_text("FACTOR = 2")
     return tmp_path
 
 
@@ -137,3 +204,47 @@ def test_what_a_module_sets_that_a_trial_imports_is_there_for_the_next_trials_to
         in first
     )
     assert last == "corebound: this trial changed environment variables, the umask; put back for the next\n"
+
+
+def test_what_a_sampler_raises_before_a_trial_is_said_in_its_slot(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    search = {"sampler": {"entrypoint": "files.py:make_other"}}
+    ran(corebound, written(folder, "unhappy-before", **calling("whatever", trials=2, search=search)))
+    first, second = rows(ledger, "unhappy-before")
+    assert (first["state"], second["state"], second["attempts"]) == ("succeeded", "failed", 1)
+    assert second["error"].endswith("RuntimeError: not this one")
+
+
+def script(function: str, **spec: Any) -> dict[str, Any]:
+    return {"trial": {"entrypoint": f"code/script.py:{function}"}, "parallelism": 1, **spec}
+
+
+def test_a_script_reads_its_arguments_imports_its_neighbours_and_writes_all_it_holds_at_its_exit(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    ran(corebound, written(folder, "script", **script("objective", trials=3)))
+    found = rows(ledger, "script")
+    assert [(row["state"], row["error"]) for row in found] == [("succeeded", None)] * 3
+    assert all(row["values"]["loss"] == 2 * row["params"]["x"] for row in found)
+    table = (folder / "table.csv").read_text().splitlines()
+    assert table == [f"{row['number']},{row['params']['x']}" for row in found]
+    assert (folder / "exits").read_text() == "one\n", "one process for all, and it has ended by itself"
+    assert corebound("logs", "script", "2").stdout == f"trying {found[2]['params']['x']}\n"
+
+
+def test_a_copy_of_the_process_ends_as_in_any_program(corebound: Corebound, ledger: Ledger, folder: Path) -> None:
+    ran(corebound, written(folder, "copies", **script("copied", trials=2)))
+    found = rows(ledger, "copies")
+    assert [(row["state"], row["error"]) for row in found] == [("succeeded", None)] * 2
+    assert [row["user_attrs"]["statuses"] for row in found] == [[0, 0, 1, 1]] * 2
+    assert len({row["values"]["loss"] for row in found}) == 1, "one process for all"
+    assert "ZeroDivisionError" in corebound("logs", "copies", "0").stdout
+
+
+def test_what_a_trial_reports_from_another_process_counts_when_it_is_pruned(
+    corebound: Corebound, ledger: Ledger, folder: Path
+) -> None:
+    ran(corebound, written(folder, "elsewhere", **script("elsewhere", trials=1)))
+    (row,) = rows(ledger, "elsewhere")
+    assert (row["state"], row["error"], row["values"]) == ("pruned", None, {"loss": 0.25})

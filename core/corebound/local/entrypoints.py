@@ -22,7 +22,7 @@ _IN_A_FILE: Final = ".py:"
 def check_entrypoints(spec: CampaignSpec, folder: Path) -> None:
     """Raise :class:`SpecError` that names every ``file.py:name`` whose file is not there."""
     problems = []
-    for field, function in _named(spec):
+    for field, function in named_functions(spec):
         name, in_a_file, _ = function.rpartition(_IN_A_FILE)
         path = folder / f"{name}.py"
         if in_a_file and not path.is_file():
@@ -35,8 +35,7 @@ def check_entrypoints(spec: CampaignSpec, folder: Path) -> None:
 
 def own_files(spec: CampaignSpec, folder: Path) -> list[str]:
     """Files of ``folder`` that the campaign runs, relative to it: of functions, and what its command names."""
-    names = [f"{function.rpartition(_IN_A_FILE)[0]}.py" for _, function in _named(spec) if _IN_A_FILE in function]
-    names += (_module_file(function) for _, function in _named(spec) if ":" in function and _IN_A_FILE not in function)
+    names = [_file_of(function) for _, function in named_functions(spec) if ":" in function]
     names += [word for word in spec.trial.command or [] if not word.startswith("/")]
     return [name for name in dict.fromkeys(names) if _is_file(folder / name)]
 
@@ -48,11 +47,13 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _module_file(function: str) -> str:
-    return function.partition(":")[0].replace(".", "/") + ".py"
+def _file_of(function: str) -> str:
+    module = function.rpartition(":")[0]
+    return module if module.endswith(".py") else f"{module.replace('.', '/')}.py"
 
 
-def _named(spec: CampaignSpec) -> Iterator[tuple[str, str]]:
+def named_functions(spec: CampaignSpec) -> Iterator[tuple[str, str]]:
+    """Field and name of everything that may be a function or class of the user's: those with a colon are."""
     if spec.trial.entrypoint is not None:
         yield "spec.trial.entrypoint", spec.trial.entrypoint
     if spec.trial.workload is not None:

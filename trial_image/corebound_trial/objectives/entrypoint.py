@@ -55,6 +55,12 @@ def load_function(name: str, *, folder: Path) -> Any:
     return found
 
 
+def script_of(name: str, *, folder: Path) -> str:
+    """What ``sys.argv[0]`` is for the code that ``name`` names."""
+    module_name, _, _ = name.partition(":")
+    return str(folder / module_name) if module_name.endswith(".py") else module_name
+
+
 class EntrypointObjective:
     """Calls the user's objective."""
 
@@ -121,6 +127,9 @@ def _load_file(path: Path) -> ModuleType:
             return loaded
         if loaded is None and module_name not in sys.stdlib_module_names:
             break
+    # As of a script: files beside it can be imported, and so can the file itself in processes that it starts.
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
     specification = importlib.util.spec_from_file_location(module_name, path)
     if specification is None or specification.loader is None:
         raise ObjectiveError(f"{path} is no Python file")

@@ -6,10 +6,12 @@ each way of ending has its word here, and the parent decides what it means for t
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import sys
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import optuna
 from optuna.trial import TrialState
@@ -52,13 +54,18 @@ class Ending:
 class ReportingTrial(optuna.Trial):
     """An Optuna trial that also shows its reports while it runs."""
 
-    on_report: Callable[[int, float], None]
+    on_report: Callable[[int, float], None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the wire: a copy in another process reports to the database alone."""
+        return {name: value for name, value in vars(self).items() if name != "on_report"}
 
     def report(self, value: float, step: int) -> None:
         """As Optuna's; several objectives cannot report, which Optuna itself says."""
         super().report(value, step)
         # As Optuna does: numpy's and torch's numbers are welcome, and the wire to the worker does not know them.
-        self.on_report(int(step), float(value))
+        if self.on_report is not None:
+            self.on_report(int(step), float(value))
 
 
 @dataclass(kw_only=True)
@@ -104,6 +111,8 @@ class AttemptRunner:
             return Ending(kind="fenced")
         except StorageUnreachableError as error:
             return Ending(kind="unreachable", error=str(error))
+        except Exception as error:  # noqa: BLE001 - a sampler's before_trial: its reason is the slot's
+            return Ending(kind="told", error=user_traceback(error))
         return self._with_artifacts(ending, claim) if ending.kind == "told" else ending
 
     def _with_artifacts(self, ending: Ending, claim: SlotClaim) -> Ending:
@@ -158,11 +167,18 @@ class AttemptRunner:
         return self._tell(study, trial, values=judged)
 
     def _returned(self, objective: Objective, trial: optuna.Trial, context: AttemptContext) -> object:
-        before = len(sys.modules)
+        before, process = len(sys.modules), os.getpid()
         try:
-            return objective.run(trial, context)
+            returned = objective.run(trial, context)
+        except BaseException as error:
+            if os.getpid() != process:
+                _end_copy(error)
+            raise
         finally:
             self.has_imported = len(sys.modules) > before
+        if os.getpid() != process:
+            _end_copy(None)
+        return returned
 
     def _warm_trials(self) -> list[FrozenTrial]:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
@@ -173,7 +189,7 @@ class AttemptRunner:
             return Ending(kind="stopped")
         policy = self.spec.failure_policy
         if policy.retry_exceptions and claim.lost_attempts < policy.retries:
-            return Ending(kind="raised", error=text)
+            return Ending(kind="raised", error=text, study_stopped=study._stop_flag)
         return self._tell(study, trial, state=TrialState.FAIL, error=text)
 
     def _tell(
@@ -187,6 +203,8 @@ class AttemptRunner:
     ) -> Ending:
         """Tell the trial; what a sampler raises then (``constraints_func``, ``after_trial``) does not keep Optuna from it."""
         try:
+            if state is TrialState.PRUNED and not self.storage.get_trial(self.last_trial_id).intermediate_values:
+                self.storage.carry_on(self.last_trial_id, study_id=self.study_id)  # a copy of it has reported
             study.tell(trial, values, state=state)
         except (FencedError, StorageUnreachableError):
             raise
@@ -235,6 +253,22 @@ class AttemptRunner:
     def _save(self, claim: SlotClaim, payload: bytes, step: int | None) -> None:
         """A checkpoint that cannot be written now is tried again; saving twice is harmless."""
         self.storage.patiently(lambda: self.checkpoints.save(claim, payload, step=step))
+
+
+def _end_copy(error: BaseException | None) -> NoReturn:
+    """The objective has forked, and this is the copy: it ends as in any program, and is no second runner of attempts."""
+    status: object = 0
+    if isinstance(error, SystemExit):
+        status = error.code
+    elif error is not None:
+        status = user_traceback(error)
+    if status is not None and not isinstance(status, int):
+        sys.stderr.write(f"{status}\n")
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit((status or 0) & 0xFF)
 
 
 def ending_message(ending: Ending) -> dict[str, Any]:

@@ -7,7 +7,10 @@ hangs (the parent sees it and asks for stacks).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
+import io
 import os
 import queue
 import socket
@@ -43,9 +46,13 @@ class Child:
         self._stored_at = 0.0
         self._progress: dict[str, Any] = {}
         self._runner: Any = None
+        self.runs_users_code = False
 
     def main(self) -> None:
-        """Set up once, then one attempt after another until the parent is gone or says exit."""
+        """Set up once, then one attempt after another until the parent is gone or says exit.
+
+        The process is to end as any Python program then: files that the user's code holds are written, ``atexit`` runs.
+        """
         setup = self._wire.receive(timeout=None)
         if setup is None:
             return
@@ -91,6 +98,8 @@ class Child:
         from corebound.api.loading import campaign_from_mapping
         from corebound.ledger.checkpoints import Checkpoints
         from corebound.ledger.storage import CampaignStorage
+        from corebound.local.entrypoints import named_functions
+        from corebound_trial.objectives.entrypoint import script_of
         from corebound_trial.objectives.loading import load_objective
         from corebound_trial.runner.artifacts import Artifacts
         from corebound_trial.runner.attempt import AttemptRunner
@@ -101,6 +110,12 @@ class Child:
         folder = Path(setup["folder"])
         os.chdir(folder)
         storage = CampaignStorage(os.environ["COREBOUND_DATABASE_URL"], grace=setup["grace"])
+        # The first to be registered is the last to run.
+        atexit.register(_write_files)
+        self.runs_users_code = any(":" in function for _, function in named_functions(spec))
+        if spec.trial.entrypoint is not None:
+            # Code that reads its command line at import finds none, as in ``python train.py``.
+            sys.argv[:] = [script_of(spec.trial.entrypoint, folder=folder)]
         objective: Any
         callbacks: list[Any] = []
         try:
@@ -145,10 +160,7 @@ class Child:
         ending = runner.run(SlotClaim(**order["claim"]))
         restored = surroundings.restore(imported=runner.has_imported)
         if restored.lost is None:
-            if restored.line is not None:
-                sys.stdout.write(restored.line)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _write_out(restored.line or "")
         self._told_at = 0.0
         if self._progress:
             self._wire.send({"type": "progress", **self._progress})
@@ -159,8 +171,7 @@ class Child:
         from corebound_trial.runner.callbacks import call_back
 
         stopped = call_back(callbacks, storage=runner.storage, study_name=runner.study_name, trial_id=trial_id)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _write_out()
         self._wire.send({"type": "called back", "study_stopped": stopped})
 
     def _on_breach(self, breach: Breach) -> None:
@@ -179,6 +190,22 @@ class Child:
         if now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
             self._wire.send({"type": "progress", **self._progress})
+
+
+def _write_out(line: str = "") -> None:
+    """The streams may be objects of the user's, which can less than files, or raise."""
+    for stream, text in ((sys.stdout, line), (sys.stderr, "")):
+        with contextlib.suppress(Exception):
+            stream.write(text)
+            stream.flush()
+
+
+def _write_files() -> None:
+    """What open files hold back. The interpreter closes those of modules that nothing else refers to, and only those."""
+    for found in gc.get_objects():
+        if issubclass(type(found), io.IOBase):
+            with contextlib.suppress(Exception):
+                found.flush()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ flowing into the attempt's file even while the parent waits for the database.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ALIVE_SECONDS: Final = 2.0
 """A process that is not about to end so long after it was last heard of lives on."""
 EXIT_SECONDS: Final = 30.0
+LEAVE_SECONDS: Final = 5.0
+"""For a child to end by itself."""
 LOOSE_BYTES: Final = 1_000_000
 """Of the output that belongs to no attempt, what is kept of each child."""
 
@@ -155,6 +158,15 @@ class ChildProcess:
                 break
             time.sleep(0.02)
         return status
+
+    def leave(self) -> None:
+        """Let an idle child end by itself first: what its code holds back is written, what is to run at its exit runs."""
+        with contextlib.suppress(OSError):
+            self.wire.send({"type": "exit"})
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while self.exit_status() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.end(grace=1.0)
 
     def end(self, *, grace: float) -> None:
         """End the child and all that it started; returns when they are gone."""

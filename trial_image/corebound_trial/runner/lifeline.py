@@ -53,6 +53,8 @@ class Lifeline:
         self._answered_at = time.monotonic()
         self._clock = ClockWatch(campaign.heartbeat_seconds)
         self.worker_id = -1
+        self.is_unanswered = False
+        """Whether the last heartbeat found no database."""
         self.ending: str | None = None
         """Why the campaign is to end, as the last heartbeat was answered."""
 
@@ -128,8 +130,9 @@ class Lifeline:
             # Again soon: once the database is back, a lease that ran out meanwhile is anybody's.
             heartbeat = self._campaign.heartbeat_seconds
             self._beat_at = moment - heartbeat + min(LONGEST_RETRY, heartbeat)
+            self.is_unanswered = True
             return
-        self._answered_at = moment
+        self._answered_at, self.is_unanswered = moment, False
         if not beat.lease_held:
             raise FencedError("the lease was lost")
         self.ending = beat.stop_requested

@@ -20,7 +20,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from corebound.api.errors import ObjectiveError
+from corebound.api.errors import FencedError, ObjectiveError, StorageUnreachableError
 from corebound.ledger.distributions import distributions_of
 from corebound_trial.objectives.entrypoint import load_function, user_traceback
 from corebound_trial.runner.points import fixed_params
@@ -71,7 +71,7 @@ def make_sampler(
     With ``workers`` CMA-ES gets a population of at least as many unless the campaign chose one: results beyond the
     population of a generation are thrown away. ``previous`` is the sampler of this worker's last slot of the same study.
     ``warm_trials`` are those of ``search.warmStart``, for samplers that do not find them in the study by themselves.
-    Never raises: see the module.
+    Raises what reading the study may raise, nothing else: see the module.
     """
     try:
         with warnings.catch_warnings():
@@ -88,6 +88,8 @@ def make_sampler(
         return _carry_over(previous, made)
     except ObjectiveError as error:
         return UnusableSampler(error)
+    except (FencedError, StorageUnreachableError):
+        raise
     except Exception as error:  # noqa: BLE001 - Optuna's constructors raise what they like about their options
         return UnusableSampler(
             ObjectiveError(f"the {search.sampler.kind} sampler refuses its options {search.sampler.options}: {error}")

@@ -112,7 +112,10 @@ def forked_child() -> StartedChild | None:
     _write_through()
     os.environ.update(UNBUFFERED)
     with theirs:
-        Child(Wire(theirs)).main()
+        child = Child(Wire(theirs))
+        child.main()
+    if child.runs_users_code:
+        sys.exit(0)  # as any program; the others spare the machine the copies of all pages that they share
     return None
 
 

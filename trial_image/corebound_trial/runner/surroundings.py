@@ -102,9 +102,7 @@ class Surroundings:
                 put_back()
             except (OSError, ValueError) as error:
                 lost.append(f"{name} ({error})")
-        if found.outputs != self.outputs or any(
-            stream is not None and stream.closed for stream in self.streams.values()
-        ):
+        if found.outputs != self.outputs or any(map(_is_closed, self.streams.values())):
             lost.append("the process's standard output")
         return Restored(
             changed=tuple(name for name, *_ in changed),
@@ -136,6 +134,11 @@ class Surroundings:
     def _restore_numpy(self) -> None:
         numpy: Any = sys.modules["numpy"]
         numpy.seterr(**self.numpy_errors)
+
+
+def _is_closed(stream: object) -> bool:
+    """A user's own stream, which writes into two places, may say nothing about it."""
+    return bool(getattr(stream, "closed", False))
 
 
 def _folder() -> str:

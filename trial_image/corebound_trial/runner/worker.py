@@ -101,6 +101,7 @@ class Worker:
             self._check_contract()
             self._lifeline.begin(self._options)
             code = self._work()
+            self._end_child(idle=True)
         except (MissingRequirementError, ThreadContractError) as error:
             self.message, code = error.last_line, ExitCode.CONTRACT_BROKEN
         except StorageUnreachableError as error:
@@ -166,7 +167,7 @@ class Worker:
         if self._lost_by_trial is not None:
             child.note(f"corebound: this trial has spoilt {self._lost_by_trial}; another process takes its place\n")
         if left.too_many or self._lost_by_trial is not None:
-            self._end_child()
+            self._end_child(idle=True)
 
     def _attempt(self, claim: SlotClaim) -> RunningAttempt:
         now = time.monotonic()
@@ -213,8 +214,8 @@ class Worker:
         reap_adopted(managed={child.pid})
         sample = self._measure()
         attempt.active = max(attempt.active, child.output_at)
-        if self._cpu_seconds() - before > SIGN_OF_LIFE_SECONDS:
-            attempt.active = time.monotonic()
+        if self._cpu_seconds() - before > SIGN_OF_LIFE_SECONDS or self._lifeline.is_unanswered:
+            attempt.active = time.monotonic()  # without the database no trial can report
         self._judge(attempt, self._breaches.judge_sample(sample))
         # The sum counts shared pages in every process; the exact figure is dearer, so it is asked only when needed.
         trial = self._spec.trial
@@ -245,10 +246,10 @@ class Worker:
         self._judge(attempt, self._breaches.judge_pools(pools))
         self._lost_by_trial = message["lost"]
         state: SlotState | None = None
+        if message["study_stopped"]:
+            self._end_campaign("the objective called study.stop()")
         match message["kind"]:
             case "told":
-                if message["study_stopped"]:
-                    self._end_campaign("the objective called study.stop()")
                 state = self._closing.close(attempt, error=message["error"], artifacts=message["artifacts"])
             case "raised":
                 state = self._closing.retry(attempt, message["error"])
@@ -331,11 +332,14 @@ class Worker:
         self._check_contract(tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
         return child
 
-    def _end_child(self) -> None:
+    def _end_child(self, *, idle: bool = False) -> None:
         if self._child is not None:
             with contextlib.suppress(Exception):
                 self._measure()
-            self._child.end(grace=1.0)
+            if idle:
+                self._child.leave()
+            else:
+                self._child.end(grace=1.0)
             self._child = None
 
     def _measure(self) -> TreeSample:
