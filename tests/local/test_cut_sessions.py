@@ -148,6 +148,9 @@ class ChildThread:
     def stacks(self) -> str:
         return ""
 
+    def leave(self) -> None:
+        self.end(grace=1.0)
+
     def end(self, *, grace: float) -> None:
         self.wire.orders.put(None)
         self._thread.join()

@@ -15,7 +15,7 @@ from corebound.api.model import Model, not_among, shown, sound, unknown
 from corebound.api.structural import Structural
 from corebound.api.template import PodTemplate
 from corebound.api.values import Choice, Count, Described, Duration, Function, Memory, Options, TaskName, VariableName
-from corebound.api.workload import ALL_PARAMETERS, PARAMETERS
+from corebound.api.workload import ALL_PARAMETERS, PARAMETERS, POPULATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Workload(Model):
         description="The task to learn: a built-in one, or a class of your own, searched from the file's folder "
         "(docs/neuroevolution.md). trial.arguments are its keyword arguments."
     )
-    population: Count = Field(500, description="Networks in each generation of one seed.")
+    population: Count = Field(POPULATION, description="Networks in each generation of one seed.")
     generations: Count = Field(150, description="Generations at most; a trial that solves its task ends earlier.")
     seeds: Count = Field(
         1, description="Independent runs of each trial, evaluated in one batch; its values sum them up."

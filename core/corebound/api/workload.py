@@ -29,6 +29,8 @@ class TaskSize:
     """Bytes of the libraries and data that it loads, and of the answers that are held at once."""
 
 
+POPULATION: Final = 500
+"""Networks in each generation of one seed, where nobody says."""
 TASKS: Final = {
     "xor": TaskSize(inputs=2, outputs=1, rows=4),
     "cartpole": TaskSize(inputs=4, outputs=1, starts=4),

@@ -31,6 +31,7 @@ def show(*, name: str, slot: int | None, output: Path | None, open_it: bool, rep
 
     One HTML file that opens offline: fitness and species over generations, the best network, and what it does.
     """
+    from corebound.api.workload import POPULATION
     from corebound.reporting.pictures.page import trial_page
 
     with opened_ledger(storage, application="corebound-show") as ledger:
@@ -38,7 +39,7 @@ def show(*, name: str, slot: int | None, output: Path | None, open_it: bool, rep
         row = row_of(ledger, campaign, slot)
     check_evolved(campaign, row)
     path = output if output is not None else Path(f"{name}-{row.slot}.html")
-    population = campaign.specification["spec"]["trial"]["workload"].get("population", 500)
+    population = campaign.specification["spec"]["trial"]["workload"].get("population", POPULATION)
     page = trial_page(name, row, metrics=campaign.metrics, population=population)
     # The same trial's pictures once more are no loss; a file of another name is never touched unasked.
     write_new(path, page, over=output is None)

@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 CONNECTIONS: Final = 4
 """For each namespace; the operator's workers share them."""
+SHARED_LOOK_SECONDS: Final = 5.0
+"""How long another campaign's look at the Secret will do for a new one."""
 KEPT_CONNECTIONS: Final = 20
 """For the operator itself and for people's tools."""
 
@@ -109,12 +111,13 @@ class Databases:
         """
         with self._lock:
             at, owners = self._seen.get(namespace, (float("-inf"), frozenset()))
+            since = time.monotonic() - at
+            if uid in owners and since < look_after:
+                return
             waiting = self._waiting.setdefault(namespace, {})
-            is_new = uid not in waiting
-            waiting.setdefault(uid, campaign)
-            if time.monotonic() - at < look_after and (uid in owners or is_new):
-                if uid in owners:
-                    del waiting[uid]
+            is_first = uid not in owners and uid not in waiting
+            waiting[uid] = campaign
+            if is_first and since < SHARED_LOOK_SECONDS:
                 return
         with self._locked(namespace):
             with self._lock:

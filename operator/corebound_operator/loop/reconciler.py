@@ -330,11 +330,14 @@ class Reconciler:
 
 
 def _login_is_good_for(record: CampaignRecord, jobs: tuple[JobView, ...]) -> float | None:
-    """Seconds: few until its workers run, then many; None at the end, when it is not needed."""
+    """Seconds: none before a Job is made, few until its workers run, then many; None at the end, when it is not needed."""
     live = [job for job in jobs if job.is_live]
     if record.phase.is_final and not live:
         return None
-    return LOGIN_SECONDS if any(job.ready for job in live if not job.suspended) else AWAITED_LOGIN_SECONDS
+    working = [job for job in live if not job.suspended]
+    if not working:
+        return 0.0
+    return LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
 
 
 def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:

@@ -116,7 +116,7 @@ def test_problems_of_a_file_are_listed_one_by_one(
 
 def test_a_heartbeat_that_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from corebound.api.errors import UsageError
-    from corebound.cli.execution import _heartbeat_seconds
+    from corebound.cli.recording import _heartbeat_seconds
 
     monkeypatch.setenv("COREBOUND_HEARTBEAT_SECONDS", "2.5")
     assert _heartbeat_seconds() == 2.5

@@ -124,6 +124,39 @@ def test_what_is_no_number_is_the_worst_and_counted(wrong: float, mode: str) -> 
     assert 0 < run.best[0] <= 0.5
 
 
+@BOTH
+def test_what_is_no_number_is_not_the_best_where_all_others_are_equal(mode: str) -> None:
+    class Flat:
+        inputs, outputs = 1, 1
+
+        def evaluate(self, networks):
+            return numpy.where(numpy.arange(networks.lanes) == 0, numpy.nan, 0.0)
+
+    run = evolution(Flat(), mode=mode, seeds=[1], population=32, generations=1)
+    second = run._mode.genome(0, 1)
+    finished(run)
+    assert run.champions[0].connections == second.connections
+
+
+@BOTH
+def test_another_network_of_the_same_fitness_is_asked_after_one_that_was_not_confirmed(mode: str) -> None:
+    class Saturated:
+        inputs, outputs = 1, 1
+        asked = 0
+
+        def evaluate(self, networks):
+            return numpy.ones(networks.lanes)
+
+        def confirm(self, networks):
+            self.asked += 1
+            return self.asked == 3
+
+    task = Saturated()
+    run = finished(evolution(task, mode=mode, seeds=[1], population=32, generations=20))
+    assert (task.asked, run.generation) == (3, 3)
+    assert run.champions[0].solved
+
+
 class Returns:
     """Whatever it was told."""
 

@@ -193,3 +193,10 @@ def test_a_genome_too_large_to_be_kept_is_said() -> None:
 )
 def test_round_numbers_on_the_axes(low: float, high: float, expected: list[float]) -> None:
     assert steps(low, high) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [{}, {"kind": ["motion"]}, {"kind": "surface"}, {"kind": "motion", "frames": [], "scene": {}}]
+)
+def test_a_behaviour_of_a_users_task_that_cannot_be_drawn_is_said(behaviour: dict[str, Any]) -> None:
+    assert "a behaviour of the kind" in texts(ElementTree.fromstring(behaviour_picture(behaviour)))  # noqa: S314 - our own

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,7 +71,8 @@ class Evolution:
         self.solved_at: list[int | None] = [None for _ in order.seeds]
         """Evaluations of each seed until it had solved the task."""
         self.histories = [History() for _ in order.seeds]
-        self._refused: list[list[float]] = [[] for _ in order.seeds]
+        self._refused: list[list[str]] = [[] for _ in order.seeds]
+        """Of each seed, the marks of the networks that the task did not confirm."""
         self._generators = [torch.Generator().manual_seed(seed) for seed in order.seeds]
         kind, settings = MODES[order.mode]
         ports = Ports(inputs=task.inputs, outputs=task.outputs, recurrent=bool(getattr(task, "recurrent", False)))
@@ -171,16 +173,17 @@ class Evolution:
         if confirm is None:
             return
         for index, scores in zip(active, fitness, strict=True):
-            fresh = numpy.where(numpy.isin(scores, self._refused[index]), -numpy.inf, scores)
-            row = int(fresh.argmax())
-            if not numpy.isfinite(fresh[row]):
-                continue
-            candidate = self._mode.genome(index, row)
-            if confirm(networks_of(candidate)):
-                self._crown(index, row, float(scores[row]), solved=True)
-                self._solve(index)
-            else:
-                self._refused[index].append(float(scores[row]))
+            for row in map(int, numpy.argsort(-scores, kind="stable")):
+                candidate = self._mode.genome(index, row)
+                mark = _mark(candidate)
+                if mark in self._refused[index]:
+                    continue  # another one of the same fitness may do
+                if confirm(networks_of(candidate)):
+                    self._crown(index, row, float(scores[row]), solved=True)
+                    self._solve(index)
+                else:
+                    self._refused[index].append(mark)
+                break
 
     def _crown(self, index: int, row: int, fitness: float, *, solved: bool) -> None:
         self.champions[index] = replace(
@@ -270,3 +273,8 @@ def fingerprint() -> str:
     outputs = numpy.sin(networks.react(angles)) + numpy.cos(angles[:2])
     digest = hashlib.sha256(outputs.tobytes()).hexdigest()[:16]
     return f"torch {torch.__version__}/{torch.backends.cpu.get_cpu_capability()}/numpy {numpy.__version__}/{digest}"
+
+
+def _mark(genome: Genome) -> str:
+    """The same for the same network, whenever it is met."""
+    return hashlib.sha256(json.dumps(to_json(genome), sort_keys=True).encode()).hexdigest()

@@ -30,7 +30,10 @@ def lanes_of(returned: object, *, lanes: int, what: str) -> Any:
 
 
 def finite(fitness: Any, *, what: str) -> tuple[Any, int]:
-    """``fitness`` [population] with the worst in place of what is not finite, and how many those were."""
+    """``fitness`` [population] with less than the worst in place of what is not finite, and how many those were.
+
+    Less, for where all others are equal one that is not finite must not be taken for the best.
+    """
     good = numpy.isfinite(fitness)
     wrong = int((~good).sum())
     if not good.any():
@@ -38,4 +41,4 @@ def finite(fitness: Any, *, what: str) -> tuple[Any, int]:
             f"{what} returned {fitness[0]} and the like for all {len(fitness)} networks of a generation; expected a "
             "finite number for at least one"
         )
-    return (numpy.where(good, fitness, fitness[good].min()) if wrong else fitness), wrong
+    return (numpy.where(good, fitness, numpy.nextafter(fitness[good].min(), -numpy.inf)) if wrong else fitness), wrong

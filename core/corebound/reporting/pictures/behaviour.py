@@ -24,12 +24,16 @@ LINES: Final = 84
 
 
 def behaviour_picture(behaviour: Mapping[str, Any]) -> str:
-    """Raises nothing: what cannot be drawn is said."""
-    drawn = {"motion": _motion, "surface": _surface, "confusion": _confusion}.get(behaviour["kind"])
-    if drawn is None:
-        said = f"a behaviour of the kind {behaviour['kind']!r}, which this version cannot draw"
-        return drawing(words(said, 10, 24), width=WIDTH, height=40, label=said)
-    return drawn(behaviour)
+    """Raises nothing: what cannot be drawn is said. A user's task may have given anything."""
+    kind = behaviour.get("kind")
+    drawn = {"motion": _motion, "surface": _surface, "confusion": _confusion}.get(str(kind))
+    try:
+        if drawn is not None:
+            return drawn(behaviour)
+        said = f"a behaviour of the kind {kind!r}, which this version cannot draw"
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"a behaviour of the kind {kind!r} that is not of its form ({type(error).__name__}: {error})"
+    return drawing(words(said, 10, 24), width=WIDTH, height=40, label=said)
 
 
 def _motion(behaviour: Mapping[str, Any]) -> str:

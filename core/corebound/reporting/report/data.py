@@ -5,6 +5,7 @@ What could go wrong: a campaign that still runs changes between two questions, s
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -73,30 +74,29 @@ class ReportData:
         ended = [row for row in self.rows if row.state in (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)]
         return sorted(ended, key=lambda row: (row.finished_at or self.made_at, row.slot))
 
-    @property
+    @functools.cached_property
     def ranked(self) -> list[SlotRow]:
         """Trials with a result, the best first; with several objectives the front comes first, then by the first one."""
         found = [row for row in self.rows if has_result(row)]
         front = {row.slot for row in self.front}
         return sorted(found, key=lambda row: (not is_feasible(row), row.slot not in front, self.costs(row), row.slot))
 
-    @property
+    @functools.cached_property
     def front(self) -> list[SlotRow]:
         """With several objectives: feasible trials that no other one beats in all of them; by the first objective."""
         if len(self.metrics) == 1:
             return []
+        import numpy
+
         feasible = sorted((row for row in self.rows if has_result(row) and is_feasible(row)), key=self.costs)
-        front: list[SlotRow] = []
-        for row in feasible:
-            costs = self.costs(row)
+        costs = numpy.array([self.costs(row) for row in feasible]).reshape(len(feasible), len(self.metrics))
+        front: list[int] = []
+        for place, own in enumerate(costs):
             # In this order only an earlier row can beat a later one; one that is equal does not.
-            beaten = (
-                all(a <= b for a, b in zip(other, costs, strict=True)) and other != costs
-                for other in map(self.costs, front)
-            )
-            if not any(beaten):
-                front.append(row)
-        return front
+            others = costs[front]
+            if not ((others <= own).all(axis=1) & (others < own).any(axis=1)).any():
+                front.append(place)
+        return [feasible[place] for place in front]
 
     @property
     def seconds(self) -> float | None:

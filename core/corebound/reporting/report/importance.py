@@ -7,6 +7,7 @@ go wrong: too few trials to say anything, values that are all the same or infini
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
@@ -17,12 +18,16 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.records import SlotState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import optuna
 
     from corebound.api.records import SlotRow
 
 FEWEST_TRIALS: Final = 10
 MOST_TRIALS: Final = 2000
+MOST_OBJECTIVES: Final = 3
+"""Beyond them their mean rank stands for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +75,35 @@ def _shares(
         storage=optuna.storages.InMemoryStorage(),
         directions=["maximize" if each else "minimize" for each in maximize],
     )
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                params=dict(row.params), distributions={name: spaces[name] for name in row.params}, values=row.values
+    for row in rows:
+        # Optuna runs an enqueued value beyond its range, but does not make a trial of it again.
+        with contextlib.suppress(ValueError):
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=dict(row.params),
+                    distributions={name: spaces[name] for name in row.params},
+                    values=row.values,
+                )
             )
-            for row in rows
-        ]
-    )
+    target = None if len(maximize) <= MOST_OBJECTIVES else _mean_rank(study)
     try:
         with warnings.catch_warnings():
             # It warns of what is said here in words: few trials, equal quantiles.
             warnings.simplefilter("ignore")
-            return optuna.importance.get_param_importances(study)
+            return optuna.importance.get_param_importances(study, target=target)
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def _mean_rank(study: optuna.Study) -> Callable[[optuna.trial.FrozenTrial], float]:
+    """What stands for many objectives: Optuna orders the trials of a front by their hypervolume, which takes hours then."""
+    import numpy
+
+    trials = study.get_trials(deepcopy=False)
+    signs = [-1 if each.name == "MAXIMIZE" else 1 for each in study.directions]
+    costs = numpy.array([trial.values for trial in trials]) * signs
+    ranks = costs.argsort(axis=0, kind="stable").argsort(axis=0).mean(axis=1)
+    return lambda trial: float(ranks[trial.number])
 
 
 def widest(distributions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from corebound.api.workload import POPULATION
 from corebound.reporting.pictures.page import trial_pictures
 from corebound.reporting.report import facts, glance, planned, ran_on
 from corebound.reporting.report.figures.cores import cores
@@ -168,7 +169,7 @@ def _pictures(data: ReportData) -> dict[str, str]:
     if not data.ranked:
         return {}
     workload = data.campaign.specification["spec"].get("trial", {}).get("workload", {})
-    return trial_pictures(data.ranked[0].user_attrs, population=workload.get("population"))
+    return trial_pictures(data.ranked[0].user_attrs, population=workload.get("population", POPULATION))
 
 
 def _figure(figure: Figure) -> Markup:

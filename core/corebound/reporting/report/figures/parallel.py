@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from corebound.reporting.report.figures.figure import SCALE, Figure, finite, span_of
 
@@ -21,6 +21,9 @@ MOST_AXES = 12
 _HALO = {"textBorderColor": "#fff", "textBorderWidth": 3}
 """Labels are read across the lines."""
 
+MISSING: Final = object()
+"""Of a parameter that a trial has not; None may be one of its choices."""
+
 
 def parallel(data: ReportData) -> Figure:
     """The most important parameters, then the objectives; where the lines are too many, the best and a sample."""
@@ -33,7 +36,8 @@ def parallel(data: ReportData) -> Figure:
     shown = _chosen(ranked)
     names = data.parameters[:MOST_AXES]
     columns = [
-        Column(name, [row.params.get(name) for row in ranked], data.distributions.get(name, ())) for name in names
+        Column(name, [row.params.get(name, MISSING) for row in ranked], data.distributions.get(name, ()))
+        for name in names
     ]
     axes: list[dict[str, Any]] = [column.axis(place) for place, column in enumerate(columns)]
     for objective, metric in enumerate(data.metrics):
@@ -55,7 +59,7 @@ def parallel(data: ReportData) -> Figure:
     better = {row.slot: 100 - 100 * place / max(1, len(ranked) - 1) for place, row in enumerate(ranked)}
     lines = [
         [
-            *(column.place(row.params.get(name)) for name, column in zip(names, columns, strict=True)),
+            *(column.place(row.params.get(name, MISSING)) for name, column in zip(names, columns, strict=True)),
             *(_within(value, axis) for value, axis in zip(row.values or (), axes[len(names) :], strict=True)),
             round(better[row.slot], 1),
         ]
@@ -120,8 +124,9 @@ class Column:
         attributes = distributions[-1]["attributes"] if distributions else {}
         self._choices: list[Any] | None = list(attributes["choices"]) if "choices" in attributes else None
         self._log = bool(attributes.get("log"))
-        if self._choices is None and not all(isinstance(value, (int, float)) for value in values if value is not None):
-            self._choices = list(dict.fromkeys(value for value in values if value is not None))
+        found = [value for value in values if value is not MISSING]
+        if self._choices is None and not all(isinstance(value, (int, float)) for value in found):
+            self._choices = list(dict.fromkeys(found))
 
     def axis(self, place: int) -> dict[str, Any]:
         """Of parallel coordinates."""
@@ -139,7 +144,7 @@ class Column:
 
     def place(self, value: Any) -> Any:
         """Where on the axis a value is; None where the trial has none."""
-        if value is None:
+        if value is MISSING:
             return None
         # A choice may equal another one of other kind (1 and True): their texts differ.
         if self._choices is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corebound.reporting.report.data import has_result, is_feasible
 from corebound.reporting.report.figures.figure import SCALE, Figure, finite, span_of, titled, value_axis
-from corebound.reporting.report.figures.parallel import Column
+from corebound.reporting.report.figures.parallel import MISSING, Column
 
 if TYPE_CHECKING:
     from corebound.reporting.report.data import ReportData
@@ -39,7 +39,7 @@ def slices(data: ReportData) -> Figure:
     series: list[dict[str, Any]] = []
     share = 92 / len(names)
     for place, name in enumerate(names):
-        column = Column(name, [row.params.get(name) for row in found], data.distributions.get(name, ()))
+        column = Column(name, [row.params.get(name, MISSING) for row in found], data.distributions.get(name, ()))
         grids.append({"left": f"{8 + place * share:.1f}%", "width": f"{share - 3:.1f}%", "top": 10, "bottom": 84})
         x_axes.append(
             {**column.scale(), "gridIndex": place, "splitLine": {"show": False}, "splitNumber": 4, **titled(name)}
