@@ -78,9 +78,12 @@ def search_of(name: str, *, preset_name: str | None, wishes: Wishes) -> SearchCa
 
 
 def run_of(preset_name: str, *, wishes: Wishes) -> SearchCampaign:
-    """One trial with the preset's settings, nothing searched."""
+    """One trial with the preset's settings, nothing searched; it leaves the preset's own name to a search."""
     specification = _wished(preset(preset_name).campaign.to_mapping()["spec"], wishes)
-    return _campaign(preset_name.replace("_", "-"), {**specification, "trials": 1, "search": {}})
+    name = preset_name.replace("_", "-")
+    if not name.endswith("-baseline"):
+        name += "-run"
+    return _campaign(name, {**specification, "trials": 1, "search": {}})
 
 
 def _campaign(name: str, specification: dict[str, Any]) -> SearchCampaign:
