@@ -37,14 +37,8 @@ def recorded(
             news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
         if warm_start is not None:
             news.append(warm_start.line)
-        created = ledger.campaigns.create(
-            name=name,
-            specification=campaign.to_mapping(),
-            trials=spec.trials,
-            directions=[objective.direction for objective in spec.objectives],
-            metric_names=[objective.metric for objective in spec.objectives],
-            retries=spec.failure_policy.retries,
-            retry_exceptions=spec.failure_policy.retry_exceptions,
+        created = ledger.campaigns.create_of(
+            campaign,
             heartbeat_seconds=_heartbeat_seconds(),
             warm_start=warm_start,
             artifacts=None if spec.trial.artifacts is None else resolved(spec.trial.artifacts, folder=folder),

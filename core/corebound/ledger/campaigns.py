@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from corebound.api.plan import Plan
     from corebound.api.search import Objective, Search
+    from corebound.api.spec import SearchCampaign
     from corebound.ledger.storage import CampaignStorage
     from corebound.ledger.warm_start import WarmStart
 
@@ -90,6 +91,21 @@ class Campaigns:
 
                 copy_trials(connection, warm_start, study_id=study_id, study_name=name)
         return record
+
+    def create_of(self, campaign: SearchCampaign, *, artifacts: str | None, **more: Any) -> CampaignRecord:
+        """As :meth:`create`, which takes ``more``, with what the campaign itself says."""
+        spec = campaign.spec
+        return self.create(
+            name=campaign.metadata.name,
+            specification=campaign.to_mapping(),
+            trials=spec.trials,
+            directions=[objective.direction for objective in spec.objectives],
+            metric_names=[objective.metric for objective in spec.objectives],
+            retries=spec.failure_policy.retries,
+            retry_exceptions=spec.failure_policy.retry_exceptions,
+            artifacts=artifacts,
+            **more,
+        )
 
     def warm_start(self, study: str, *, called: str, objectives: Sequence[Objective], search: Search) -> WarmStart:
         """What there is to learn from ``study``, ``called`` so from now on. Raises :class:`WarmStartError`."""

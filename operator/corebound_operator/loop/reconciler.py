@@ -26,12 +26,10 @@ from corebound.api.errors import (
     WarmStartError,
 )
 from corebound.api.loading import campaign_from_mapping
-from corebound.api.status import CampaignStatus
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.decision import decide
 from corebound_operator.decide.planned import lasting_plan
 from corebound_operator.decide.pods import refused_job
-from corebound_operator.decide.report import report, slow_parts_only
 from corebound_operator.decide.world import (
     BeginCampaign,
     CreateJob,
@@ -52,6 +50,7 @@ from corebound_operator.loop.objects import GOOD_SECONDS, Objects
 from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.queue import NEVER
 from corebound_operator.loop.records import ledger_record
+from corebound_operator.loop.statuses import Statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,8 +71,6 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-STATUS_SECONDS: Final = 2.0
-SLOW_STATUS_SECONDS: Final = 15.0
 REFUSED_SECONDS: Final = 10.0
 LOGIN_SECONDS: Final = 30.0
 AWAITED_LOGIN_SECONDS: Final = 5.0
@@ -101,10 +98,9 @@ class Reconciler:
         self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
         self.objects = Objects(cluster, self._jobs)
         """Hears of what watches bring."""
+        self._statuses = Statuses(cluster, self.objects, recorder)
         self._lock = threading.Lock()
         self._uids: dict[Key, str] = {}
-        self._written: dict[str, float] = {}
-        """When the status of a campaign (by UID) was last written."""
         self._made: dict[str, int] = {}
         """The number of the last Job that was made for it."""
 
@@ -159,13 +155,13 @@ class Reconciler:
         refused = self._carry_out(decision, world, found, ledger)
         if refused is not None:
             decision = decide(replace(world, trouble=refused), poll_seconds=self._settings.poll_seconds)
-            self._write_status(found, replace(world, trouble=refused), decision)
+            self._statuses.write(found, replace(world, trouble=refused), decision)
             return REFUSED_SECONDS
         if any(isinstance(action, FinishCampaign) or self._is_first(action, uid) for action in decision.actions):
             # Slots or Jobs are others now: the next turn shows what belongs together. New campaigns come before it: of a
             # hundred none waits for the others' status.
             return 0.0
-        return self._write_status(found, world, decision)
+        return self._statuses.write(found, world, decision)
 
     def _ledger(
         self, campaign: SearchCampaign | SpecProblem, jobs: tuple[JobView, ...], *, namespace: str, uid: str
@@ -272,33 +268,6 @@ class Reconciler:
                 self._cluster.delete(CAMPAIGNS, found["metadata"]["name"], namespace=namespace, uid=uid)
         self._recorder.acted(found, action)
 
-    def _write_status(self, found: Manifest, world: World, decision: Decision) -> float | None:
-        """Write what has changed, guarded and not too often; returns when to come again."""
-        metadata, uid = found["metadata"], found["metadata"]["uid"]
-        before = found.get("status") or {}
-        status = report(world, decision, before=CampaignStatus.read(before), generation=metadata.get("generation", 0))
-        after = status.to_mapping()
-        again = decision.again_in
-        if after == before:
-            return again
-        wait = SLOW_STATUS_SECONDS if slow_parts_only(before, after) else STATUS_SECONDS
-        with self._lock:
-            since = time.monotonic() - self._written.get(uid, float("-inf"))
-        phase_changed = before.get("phase") != after.get("phase")
-        if since < wait and not phase_changed:
-            return min(again if again is not None else wait, wait - since)
-        gone = {name: None for name in before if name not in after}
-        guard = {"resourceVersion": metadata["resourceVersion"]}
-        change = {"metadata": guard, "status": {**gone, **_replaced(before, after)}}
-        key = metadata["namespace"], metadata["name"]
-        written = self._cluster.patch(CAMPAIGNS, key[1], change, namespace=key[0], subresource="status")
-        if written is not None:
-            self.objects.wrote_status(key, written)
-        with self._lock:
-            self._written[uid] = time.monotonic()
-        self._recorder.phase(found, before=before.get("phase"), status=status)
-        return again
-
     def _is_first(self, action: Action, uid: str) -> bool:
         """Whether it made a Job that was not made before: one that somebody deletes at once is no reason to hurry."""
         if not isinstance(action, CreateJob):
@@ -323,8 +292,8 @@ class Reconciler:
                 self._uids[key] = uid
             if before is None:
                 return
-            self._written.pop(before, None)
             self._made.pop(before, None)
+        self._statuses.forget(before)
         self._pods.forget(before)
         self._databases.leave(key[0], campaign_uid=before)
 
@@ -351,15 +320,3 @@ def _storage_reason(error: StorageError) -> str:
     if isinstance(error, StorageUnreachableError):
         return "DatabaseUnreachable"
     return "SchemaMismatch" if isinstance(error, SchemaMismatchError) else "DatabaseRefused"
-
-
-def _replaced(before: Manifest, after: Manifest) -> Manifest:
-    """A merge patch keeps names of mappings that it does not mention: those that went are set to null."""
-    change: Manifest = {}
-    for name, part in after.items():
-        was = before.get(name)
-        if isinstance(part, dict) and isinstance(was, dict):
-            change[name] = {**{each: None for each in was if each not in part}, **_replaced(was, part)}
-        else:
-            change[name] = part
-    return change

@@ -51,20 +51,13 @@ def _refuse_anothers(found: CampaignRecord, campaign: SearchCampaign) -> None:
 
 
 def _created(ledger: Ledger, campaign: SearchCampaign, *, uid: str, heartbeat_seconds: float) -> CampaignRecord:
-    spec, name = campaign.spec, campaign.metadata.name
-    warm_start = None
+    spec, warm_start = campaign.spec, None
     if spec.search.warm_start is not None:
         study = spec.search.warm_start.study
         warm_start = ledger.campaigns.warm_start(study, called=study, objectives=spec.objectives, search=spec.search)
-    return ledger.campaigns.create(
-        name=name,
+    return ledger.campaigns.create_of(
+        campaign,
         uid=UUID(uid),
-        specification=campaign.to_mapping(),
-        trials=spec.trials,
-        directions=[objective.direction for objective in spec.objectives],
-        metric_names=[objective.metric for objective in spec.objectives],
-        retries=spec.failure_policy.retries,
-        retry_exceptions=spec.failure_policy.retry_exceptions,
         heartbeat_seconds=heartbeat_seconds,
         warm_start=warm_start,
         artifacts=spec.trial.artifacts,

@@ -336,10 +336,7 @@ class Worker:
         if self._child is not None:
             with contextlib.suppress(Exception):
                 self._measure()
-            if idle:
-                self._child.leave()
-            else:
-                self._child.end(grace=1.0)
+            self._child.leave() if idle else self._child.end(grace=1.0)
             self._child = None
 
     def _measure(self) -> TreeSample:

@@ -1,5 +1,6 @@
 ALTER TABLE corebound_campaigns ADD COLUMN folder text;
 
+-- A function can only be replaced as a whole; what is new are the lines about an enqueued trial.
 -- The trial of a freshly claimed slot: the one it has (a cut connection hid the answer), an enqueued one, else a new one.
 CREATE OR REPLACE FUNCTION corebound_create_trial(study integer, writer text, writer_attempt text, fixed text) RETURNS integer
 LANGUAGE plpgsql AS
