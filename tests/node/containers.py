@@ -6,6 +6,7 @@ has neither threads nor time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -61,9 +62,12 @@ def containers(pod_uid: str) -> list[Container]:
     """The containers of a pod that runs, its sandbox (which has no quota) left out."""
     tops = [CGROUPS / "cpu" / "kubepods", CGROUPS / "kubepods"]
     pods = [path for top in tops for path in (top / f"pod{pod_uid}", top / "burstable" / f"pod{pod_uid}")]
-    groups = [group for pod in pods if pod.is_dir() for group in pod.iterdir() if group.is_dir()]
-    found = [Container(group) for group in groups]
-    return [each for each in found if each.quota is not None]
+    found = []
+    for group in [group for pod in pods for group in pod.glob("*/")]:
+        with contextlib.suppress(OSError):  # it has just ended
+            if (container := Container(group)).quota is not None:
+                found.append(container)
+    return found
 
 
 @dataclass
@@ -75,6 +79,8 @@ class Seen:
     """Threads at work in each interval."""
     cpu_seconds: float = 0.0
     last: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    busy: frozenset[tuple[int, int]] = frozenset()
+    """In the interval before."""
 
 
 class Watcher:
@@ -115,10 +121,10 @@ class Watcher:
         seen.cpu_seconds = max(seen.cpu_seconds, container.cpu_seconds)
         threads = container.threads()
         least = BUSY_SHARE * interval * TICKS
-        busy = [who for who, (_, ticks) in threads.items() if ticks - seen.last.get(who, ("", 0))[1] > least]
+        used = {who: ticks - seen.last.get(who, ("", 0))[1] for who, (_, ticks) in threads.items()}
+        busy = frozenset(who for who, ticks in used.items() if ticks > least)
         if seen.last:
-            # One after the other is not at once: those there all the time, or those running at this moment.
-            lasting = [who for who in busy if who in seen.last]
-            running = [who for who in busy if threads[who][0] == "R"]
-            seen.at_work.append(max(len(lasting), len(running)))
-        seen.last = threads
+            # A worker that closes a trial and the trial's child work within one interval, but one after the other. At once
+            # are those that were at work in the interval before, too.
+            seen.at_work.append(len(busy & seen.busy))
+        seen.last, seen.busy = threads, busy
