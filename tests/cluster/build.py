@@ -37,6 +37,7 @@ PACKAGES: Final = {
     "kube-proxy": ("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy"),
     "helm": ("helm", "helm.sh/helm/v3/cmd/helm"),
     "coredns": ("coredns", "."),
+    "kube-router": ("kube-router", "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
     "pause": ("pause", "."),
 }
 """Each program with its module and package; kubectl, too, so that it is as new as the server."""

@@ -60,6 +60,11 @@ class ControlPlane:
         return self.folder / "kubeconfig"
 
     @property
+    def port(self) -> int:
+        """Of the API server."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def certificate(self) -> Path:
         """The server's own, and so its own authority."""
         return self.folder / "certificates" / "apiserver.crt"

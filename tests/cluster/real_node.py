@@ -1,4 +1,5 @@
-"""One real node with its control plane, in namespaces of its own: containerd, runc, kubelet, kube-proxy, CoreDNS.
+"""One real node with its control plane, in namespaces of its own: containerd, runc, kubelet, kube-proxy, CoreDNS,
+and kube-router, which keeps NetworkPolicies.
 
 Everything runs behind one first process (``pause``) that has its own network, mounts and process ids; a pair of virtual
 interfaces leads there. So whatever a failed run leaves ends with that process: containers, mounts, bridge, packet filters
@@ -142,6 +143,9 @@ def running_node(images: Images) -> Iterator[RealNode]:
         kubelet += [f"--node-ip={ADDRESS}", f"--hostname-override={NAME}", f"--root-dir={folder / 'kubelet'}"]
         processes.append(start(folder, "kubelet", kubelet, everything))
         until(lambda: _is_ready(plane, processes), "the node to be ready", folder)
+        # It ends where it finds no node of this name.
+        processes.append(start(folder, "kube-router", _policy_options(plane), everything))
+        until(lambda: "-j" in node.runs(*POLICY_RULES, check=False), "kube-router's rules", folder)
         plane.kubectl("apply", "-f", "-", text=json.dumps(STORAGE_CLASS))
         yield node
 
@@ -260,6 +264,15 @@ def _proxy_options(plane: ControlPlane) -> list[str]:
     kept = [f"--conntrack-{name}=0" for name in ("max-per-core", "tcp-timeout-established", "tcp-timeout-close-wait")]
     where = [f"--kubeconfig={plane.kubeconfig}", f"--hostname-override={NAME}", f"--cluster-cidr={PODS}"]
     return [*where, "--proxy-mode=nftables", *kept]
+
+
+POLICY_RULES: Final = ("iptables", "--list-rules", "KUBE-ROUTER-FORWARD")
+
+
+def _policy_options(plane: ControlPlane) -> list[str]:
+    """NetworkPolicies alone: neither routes nor services."""
+    parts = ["--run-firewall=true", "--run-router=false", "--run-service-proxy=false", "--enable-cni=false"]
+    return [*parts, f"--kubeconfig={plane.kubeconfig}", f"--hostname-override={NAME}"]
 
 
 def _start_containerd(node: RealNode) -> subprocess.Popen[bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..cluster.build import program
+from ..cluster.real_node import ADDRESS
 
 if TYPE_CHECKING:
     from ..cluster.control_plane import ControlPlane
@@ -38,6 +39,11 @@ class Release:
             },
             # Two cores for two trials of one thread: nothing is left to reserve.
             "operator": {"heartbeatSeconds": 1, "resources": {"requests": {"cpu": "0"}}},
+            # DNS and the API server are no pods here, and its port is whatever was free.
+            "networkPolicies": {
+                "apiServerPorts": [443, plane.port],
+                "dns": {"ipBlocks": [{"cidr": f"{ADDRESS}/32"}]},
+            },
             "database": {"embedded": {"storage": "1Gi", "resources": {"requests": {"cpu": "0", "memory": "256Mi"}}}},
         }
 
