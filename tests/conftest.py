@@ -27,7 +27,19 @@ NEEDED_BY_FIXTURES: Final[dict[str, tuple[str, ...]]] = {
     "plane": ("kubernetes",),
     "browser": ("browser",),
     "images": BUILDING,
-    "node": (*BUILDING, "kubernetes", "helm", "namespaces", "containerd", "runc", "cni", "ip", "nft", "iptables", "ipset"),
+    "node": (
+        *BUILDING,
+        "kubernetes",
+        "helm",
+        "namespaces",
+        "containerd",
+        "runc",
+        "cni",
+        "ip",
+        "nft",
+        "iptables",
+        "ipset",
+    ),
 }
 """The first two start the embedded PostgreSQL, the third a control plane, the last one a whole node."""
 

@@ -21,7 +21,7 @@ GROUP = "rbac.authorization.k8s.io"
 def bind(plane: ControlPlane, namespace: str, name: str, rules: list[dict[str, Any]]) -> Path:
     """A kubeconfig of a service account with exactly these rights in its namespace."""
     metadata = {"name": name, "namespace": namespace}
-    plane.kubectl("create", "serviceaccount", name, "-n", namespace)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
     role = {"apiVersion": f"{GROUP}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
     binding = {
         "apiVersion": f"{GROUP}/v1",
@@ -30,8 +30,8 @@ def bind(plane: ControlPlane, namespace: str, name: str, rules: list[dict[str, A
         "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
     }
-    for manifest in (role, binding):
-        plane.kubectl("apply", "-f", "-", text=json.dumps(manifest))
+    everything = {"apiVersion": "v1", "kind": "List", "items": [account, role, binding]}
+    plane.kubectl("apply", "-f", "-", text=json.dumps(everything))
     token = plane.kubectl("create", "token", name, "-n", namespace).strip()
     return plane.kubeconfig_of(token, name=f"{namespace}-{name}")
 

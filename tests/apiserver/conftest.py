@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from corebound.cluster.client import Cluster, connect
-from corebound.cluster.resources import CAMPAIGNS, JOBS, PODS
+from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES, PODS
 from corebound.local.postgres import EmbeddedPostgres
 
 from ..cluster.control_plane import ControlPlane, running
@@ -82,13 +82,14 @@ def operator(
 
 
 @pytest.fixture
-def namespace(plane: ControlPlane) -> Iterator[str]:
+def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of its own, with Pod Security ``restricted``."""
     name = f"test-{uuid4().hex[:10]}"
-    plane.kubectl("create", "namespace", name)
-    plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    metadata = {"name": name, "labels": labels}
+    cluster.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield name
-    plane.kubectl("delete", "namespace", name, "--wait=false")
+    cluster.delete(NAMESPACES, name)
 
 
 @dataclass(frozen=True)

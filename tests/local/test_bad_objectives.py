@@ -15,6 +15,8 @@ from .campaigns import Corebound, ran, rows, started, wait_until, written
 if TYPE_CHECKING:
     from corebound.ledger.ledger import Ledger
 
+pytestmark = pytest.mark.alone
+
 OBJECTIVES = """
 import ctypes, multiprocessing, os, random, signal, subprocess, sys, time
 from pathlib import Path
@@ -100,7 +102,7 @@ def pool_for_a_moment(trial):
     return 1.0
 
 def holds_the_gil(trial):
-    ctypes.PyDLL(None).sleep(12)
+    ctypes.PyDLL(None).sleep(5)
     return 1.0
 
 def waits_with_a_daemon(trial, context):
@@ -246,7 +248,7 @@ def test_a_pool_that_is_at_work_in_short_trials_is_the_same_breach(
 def test_holding_the_gil_for_long_costs_no_lease(
     corebound: Corebound, ledger: Ledger, tmp_path: Path, mark: str
 ) -> None:
-    """12 s in one C call, six times a lease of 2 s: the worker's own process goes on saying that it lives."""
+    """5 s in one C call, more than two leases of 2 s: the worker's own process goes on saying that it lives."""
     ran(corebound, campaign(tmp_path, "holding", function="holds_the_gil"), TEST_MARK=mark)
     (row,) = rows(ledger, "holding")
     assert (row["state"], row["attempts"]) == ("succeeded", 1)

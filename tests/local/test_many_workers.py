@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from corebound.ledger.ledger import open_ledger
 from corebound.local.postgres import EmbeddedPostgres
 
 from .campaigns import Corebound, processes_of, started, wait_until, written
+
+pytestmark = pytest.mark.alone
 
 WORKERS = 130
 CONNECTIONS = 2 * WORKERS + 20
@@ -27,10 +31,13 @@ def test_130_workers_run_at_once_on_a_server_that_grows_under_a_live_campaign(
     home = tmp_path / "home"
     own = {**environment, "COREBOUND_HOME": str(home), "COREBOUND_HEARTBEAT_SECONDS": "10"}
     server = EmbeddedPostgres(home / "postgres-18")
-    # Each lasts until all are there, on a machine of any speed: then its end is awaited, or has come already.
+    # Each lasts until all are there, on a machine of any speed.
     waiting = f"until [ -e {tmp_path}/go ]; do sleep 1; done; echo loss=1"
     small = written(tmp_path, "small", trials=1, trial={"command": ["sh", "-c", waiting]})
-    trial = {"command": ["sh", "-c", f"sleep 20; {waiting}"]}
+    # Opened for writing, it lets those that wait go on, and those that come later.
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    trial = {"command": ["sh", "-c", f": <{gate}; echo loss=1"]}
     many = written(tmp_path, "many", trials=WORKERS, parallelism="auto", trial=trial)
 
     def asked(statement: str) -> int:
@@ -60,9 +67,11 @@ def test_130_workers_run_at_once_on_a_server_that_grows_under_a_live_campaign(
                 wait_until(lambda: [words[1:] for words in _command_lines()].count(programs) == WORKERS, "130 programs")
                 # The small campaign's are among them, and this test's own.
                 assert 2 * WORKERS < asked(BACKENDS) <= CONNECTIONS
-                (tmp_path / "go").touch()
+            opened = os.open(gate, os.O_RDWR)
             printed, said = second.communicate(timeout=PATIENCE_SECONDS)
+            os.close(opened)
             assert second.returncode == 0, said
+        (tmp_path / "go").touch()
         printed_first, said = first.communicate(timeout=PATIENCE_SECONDS)
         assert first.returncode == 0, said
     outcome = json.loads(printed)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
 
 OBJECTIVES = """

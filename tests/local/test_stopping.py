@@ -149,7 +149,7 @@ def test_the_deadline_counts_all_runs_and_no_pause(
 def test_a_budget_counts_all_runs_and_can_be_raised(corebound: Corebound, tmp_path: Path) -> None:
     spec: dict[str, Any] = {
         "trials": 2,
-        "trial": {"command": ["sh", "-c", "sleep 3; echo loss=1"]},
+        "trial": {"command": ["sh", "-c", f"[ -e {tmp_path}/fast ] || sleep 3; echo loss=1"]},
         "pool": {"pricePerHour": "3600"},
     }
     path = written(tmp_path, "budget", budget={"amount": "0.5"}, **spec)
@@ -157,6 +157,7 @@ def test_a_budget_counts_all_runs_and_can_be_raised(corebound: Corebound, tmp_pa
         done = corebound("run", "-f", str(path), "--json")
         assert (done.returncode, json.loads(done.stdout)["reason"]) == (3, "BudgetExhausted"), done.stderr
     path = written(tmp_path, "budget", budget={"amount": "5000"}, **spec)
+    (tmp_path / "fast").touch()
     assert corebound("run", "-f", str(path), "--json").returncode == 0
 
 

@@ -109,7 +109,7 @@ SLOW_TO_IMPORT = """
 import os, pathlib, time
 marker = pathlib.Path(__file__).with_name("slow")
 if marker.exists():
-    time.sleep(14)
+    time.sleep(10)
 
 def objective(trial, context):
     if context.slot == 0:

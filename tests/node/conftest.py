@@ -66,7 +66,9 @@ def namespace(node: RealNode) -> Iterator[str]:
     node.plane.kubectl("create", "namespace", name)
     node.plane.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield name
-    node.plane.kubectl("delete", "namespace", name, "--timeout=150s")
+    # Its pods must be gone: the next test's need their cores.
+    node.plane.kubectl("delete", "searchcampaigns,jobs", "--all", "-n", name, "--cascade=foreground", "--timeout=150s")
+    node.plane.kubectl("delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from ..apiserver.conftest import Campaigns
 
-# 150 steps of a tenth of a second, each a checkpoint: the file that the next attempt goes on from.
+# 90 steps of a tenth of a second, each a checkpoint: the file that the next attempt goes on from.
 STEPS = """
 step=$(cat "$COREBOUND_CHECKPOINT_DIR/step" 2>/dev/null || echo 0)
 echo "begins at $step"
-while [ "$step" -lt 150 ]; do
+while [ "$step" -lt 90 ]; do
     step=$((step + 1))
     echo "$step" > "$COREBOUND_CHECKPOINT_DIR/next" && mv "$COREBOUND_CHECKPOINT_DIR/next" "$COREBOUND_CHECKPOINT_DIR/step"
     sleep 0.1
@@ -55,7 +55,7 @@ def test_an_evicted_pods_trial_goes_on_elsewhere(campaigns: Campaigns, tmp_path:
     assert status["trials"]["succeeded"] == 2
     found = rows(campaigns, "evicted", tmp_path)
     assert sorted(row["attempts"] for row in found) == [1, 2]
-    assert [row["values"]["loss"] for row in found] == [150.0, 150.0]
+    assert [row["values"]["loss"] for row in found] == [90.0, 90.0]
 
 
 def test_a_drained_node_gives_its_trials_back(campaigns: Campaigns, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_suspend_and_resume_go_on_from_the_checkpoints(campaigns: Campaigns, tmp
     campaigns.patch("paused", suspend=False)
     assert campaigns.phase("paused", "Succeeded", "Failed")["trials"]["succeeded"] == 2
     found = rows(campaigns, "paused", tmp_path)
-    assert [row["values"]["loss"] for row in found] == [150.0, 150.0]
+    assert [row["values"]["loss"] for row in found] == [90.0, 90.0]
     user = User(campaigns.plane.kubeconfig, campaigns.namespace, tmp_path)
     out, _ = user("logs", "paused", "0")
     begins = [int(line.rpartition(" ")[2]) for line in out.splitlines() if "begins at" in line]

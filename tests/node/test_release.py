@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +14,14 @@ import yaml
 from .release import CHART, Release
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..apiserver.conftest import Campaigns
     from ..cluster.images import Images
     from ..cluster.real_node import RealNode
 
-SLOW = {"command": ["sh", "-c", "for step in $(seq 80); do sleep 0.1; done; echo loss=1"]}
+SLOW = {"command": ["sh", "-c", "for step in $(seq 100); do sleep 0.1; done; echo loss=1"]}
 
 
 def names(node: RealNode, kind: str, *options: str) -> set[str]:
@@ -41,13 +44,13 @@ def test_an_upgrade_leaves_running_trials_alone(
     (newer / "Chart.yaml").write_text(yaml.safe_dump({**chart, "version": "99.0.0"}), encoding="utf-8")
     secret = ("get", "secret", f"{release.prefix}-postgresql", "-n", release.namespace, "-o", "jsonpath={.data}")
     before = node.plane.kubectl(*secret)
-    campaigns.apply("upgraded", trials=4, trial=SLOW)
+    campaigns.apply("upgraded", trials=2, trial=SLOW)
     campaigns.wait("upgraded", lambda status: status.get("trials", {}).get("running") == 2, "two trials to run")
     pods = {pod["metadata"]["uid"] for pod in campaigns.pods("upgraded")}
     release.upgrade(chart=newer, operator={"heartbeatSeconds": 2})
     assert json.loads(release.helm("list", "-o", "json").stdout)[0]["chart"] == "corebound-99.0.0"
     status = campaigns.phase("upgraded", "Succeeded", "Failed")
-    assert status["trials"]["succeeded"] == 4
+    assert status["trials"]["succeeded"] == 2
     assert {pod["metadata"]["uid"] for pod in campaigns.pods("upgraded")} == pods, "workers were started anew"
     assert node.plane.kubectl(*secret) == before
     release.upgrade()
@@ -85,21 +88,20 @@ def test_the_embedded_database_needs_a_storage_class(release: Release, node: Rea
     assert "found no default StorageClass" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("postgresql://corebound:wrong@{host}:5432/corebound", "refuses the operator's login"),
-        ("postgresql://corebound:x@10.96.255.254:5432/corebound", "10.96.255.254"),
-        ("postgresql://plain:plain@{host}:5432/corebound", "CREATEROLE"),
-        ("mysql://corebound@{host}/corebound", "postgresql"),
-    ],
-    ids=["a wrong password", "nobody there", "a login without CREATEROLE", "another database"],
-)
-def test_a_database_that_cannot_be_used_keeps_the_release_from_getting_ready(
-    release: Release, images: Images, node: RealNode, url: str, said: str
-) -> None:
-    database = f"{release.prefix}-postgresql"
-    psql = (
+UNUSABLE = {
+    "a wrong password": ("postgresql://corebound:wrong@{host}:5432/corebound", "refuses the operator's login"),
+    "nobody there": ("postgresql://corebound:x@10.96.255.254:5432/corebound", "10.96.255.254"),
+    "a login without CREATEROLE": ("postgresql://plain:plain@{host}:5432/corebound", "CREATEROLE"),
+    "another database": ("mysql://corebound@{host}/corebound", "postgresql"),
+}
+"""Addresses of databases, and what the operator says of each."""
+
+
+@pytest.fixture(scope="module")
+def with_unusable_databases(release: Release, images: Images, node: RealNode) -> Iterator[dict[str, Refusal]]:
+    """A release for each, all at once: what came of ``helm install --wait``, and what its operator said."""
+    database, kubectl = f"{release.prefix}-postgresql", node.plane.kubectl
+    shell = (
         "exec",
         f"{database}-0",
         "-n",
@@ -111,31 +113,65 @@ def test_a_database_that_cannot_be_used_keeps_the_release_from_getting_ready(
         "-U",
         "corebound",
     )
-    node.plane.kubectl(*psql, "-c", "CREATE ROLE plain LOGIN PASSWORD 'plain'") if ":plain@" in url else None
-    other = Release(node.plane, images, name="other", namespace="other")
-    node.plane.kubectl("create", "namespace", "other", check=False)
-    address = url.format(host=f"{database}.{release.namespace}.svc")
-    node.plane.kubectl("delete", "secret", "mine", "-n", "other", "--ignore-not-found")
-    node.plane.kubectl("create", "secret", "generic", "mine", "-n", "other", f"--from-literal=url={address}")
-    values = {
-        "preflight": False,
-        "crds": {"enabled": False},
-        "namespaces": ["other"],
-        "database": {"external": {"existingSecret": "mine"}},
-    }
-    try:
-        done = other.install("--timeout", "15s", check=False, **values)
-        assert done.returncode != 0, "a campaign would not run"
-        assert said in other.log, other.log
-        assert ":wrong@" not in other.log and ":plain@" not in other.log
-    finally:
-        other.helm("uninstall", other.name, "--wait")
+    kubectl(*shell, "-c", "CREATE ROLE plain LOGIN PASSWORD 'plain'")
+    # The chart's own policy lets no other release's operator in.
+    kubectl("apply", "-n", release.namespace, "-f", "-", text=json.dumps(ANYBODY))
+
+    def installed(number: int, url: str) -> tuple[Release, Refusal]:
+        name = f"other-{number}"
+        other = Release(node.plane, images, name=name, namespace=name)
+        kubectl("create", "namespace", name)
+        address = url.format(host=f"{database}.{release.namespace}.svc")
+        kubectl("create", "secret", "generic", "mine", "-n", name, f"--from-literal=url={address}")
+        values = {
+            "preflight": False,
+            "crds": {"enabled": False},
+            "namespaces": [name],
+            "database": {"external": {"existingSecret": "mine"}},
+        }
+        done = other.install("--timeout", "20s", check=False, **values)
+        return other, Refusal(done.returncode, other.log)
+
+    with ThreadPoolExecutor(len(UNUSABLE)) as pool:
+        found = list(pool.map(installed, range(len(UNUSABLE)), [url for url, _ in UNUSABLE.values()]))
+        yield {name: refusal for name, (_, refusal) in zip(UNUSABLE, found, strict=True)}
+        list(pool.map(lambda each: each[0].uninstall(), found))
+    kubectl("delete", "networkpolicy", "anybody", "-n", release.namespace)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    status: int
+    said: str
+
+
+ANYBODY = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "anybody"},
+    "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_database_that_cannot_be_used_keeps_the_release_from_getting_ready(
+    with_unusable_databases: dict[str, Refusal], name: str
+) -> None:
+    refusal = with_unusable_databases[name]
+    assert refusal.status != 0, "a campaign would not run"
+    assert UNUSABLE[name][1] in refusal.said, refusal.said
+    assert ":wrong@" not in refusal.said and ":plain@" not in refusal.said
 
 
 def test_uninstalling_leaves_what_is_documented(release: Release, campaigns: Campaigns, node: RealNode) -> None:
     """The last test of the session: the release is installed again and finds its campaigns and its data."""
     campaigns.apply("kept", trials=2, trial={"command": ["sh", "-c", "echo loss=1"]})
     campaigns.phase("kept", "Succeeded")
+    campaigns.apply("at-work", trials=2, trial=SLOW)
+    campaigns.wait("at-work", lambda status: status.get("trials", {}).get("running"), "a trial at work")
+    campaigns.patch("at-work", suspend=True)
+    running = ("--selector=app.kubernetes.io/managed-by=corebound", "--field-selector=status.phase=Running")
+    node.plane.kubectl("wait", "pods", "--for=delete", "-n", campaigns.namespace, *running, "--timeout=60s")
     release.uninstall()
     campaigns.until(lambda: not names(node, "pods", "-n", release.namespace), "its pods to go")
     everything = "jobs,deployments,statefulsets,services,secrets,configmaps,networkpolicies,serviceaccounts,roles"
@@ -143,8 +179,14 @@ def test_uninstalling_leaves_what_is_documented(release: Release, campaigns: Cam
     assert {name for name in kept if "corebound" in name} == {f"{release.prefix}-postgresql"}
     assert not {name for name in names(node, "clusterroles,clusterrolebindings") if "corebound" in name}
     assert names(node, "persistentvolumeclaims", "-n", release.namespace) == {f"data-{release.prefix}-postgresql-0"}
+    there = names(node, "secrets,configmaps,deployments,serviceaccounts", "-n", campaigns.namespace)
+    assert there - {"default", "kube-root-ca.crt"} == {"corebound-database"}
+    assert all(name.startswith(("kept-r", "at-work-r")) for name in names(node, "jobs", "-n", campaigns.namespace))
+    assert not names(node, "pods", "-n", campaigns.namespace, *running)
     assert campaigns.status("kept")["phase"] == "Succeeded"
     release.install()
+    campaigns.patch("at-work", suspend=False)
+    assert campaigns.phase("at-work", "Succeeded", "Failed")["trials"]["succeeded"] == 2
     campaigns.patch("kept", trials=3)
     assert campaigns.phase("kept", "Succeeded")["trials"]["succeeded"] >= 2
     campaigns.wait("kept", lambda status: status["trials"]["succeeded"] == 3, "the third trial")

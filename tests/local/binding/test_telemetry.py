@@ -12,6 +12,8 @@ from corebound_trial.binding.telemetry import Meter, TreeSample, TreeSampler
 
 from .children import child, eventually, line_of
 
+pytestmark = pytest.mark.alone
+
 
 def under_a_parent(code: str) -> str:
     """A snippet whose process only starts ``code`` as its child, as a worker's parent does."""

@@ -18,11 +18,13 @@ from .test_needs import ROOT
 
 PRETENDED = """#!/bin/sh
 for word; do folder=$word; done
+case "$*" in *"-m alone"*) folder=alone ;; esac
 echo "$folder" >>groups
+status=0
 case $folder in
     tests/apiserver) sleep ${LONG:-0}; status=$APISERVER ;;
     tests/report) status=$FIRST ;;
-    *) status=$ALONE ;;
+    alone) status=$ALONE ;;
 esac
 [ "$status" = 3 ] && echo "DID NOT RUN, go is missing here: $folder::test_it"
 echo "=== 1 passed in 0.1s ==="
@@ -69,7 +71,13 @@ def test_every_group_runs_and_the_worst_status_is_the_last(
     run = started(checkout, **statuses)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == expected, said
-    assert sorted((checkout / "groups").read_text().split()) == ["tests/apiserver", "tests/node", "tests/report"]
+    assert sorted((checkout / "groups").read_text().split()) == [
+        "alone",
+        "tests/apiserver",
+        "tests/local",
+        "tests/node",
+        "tests/report",
+    ]
     lines = said.splitlines()
     missing = [line for line in lines if line.startswith("DID NOT RUN")]
     assert lines[len(lines) - len(missing) // 2 :] == missing[len(missing) // 2 :], "once where it ran, once at the end"
@@ -85,4 +93,5 @@ def test_ctrl_c_ends_the_group_beside_as_well(checkout: Path) -> None:
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=30)
     assert run.returncode != 0
+    assert "tests/node" not in (checkout / "groups").read_text(), "it went on in the one beside"
     assert time.monotonic() - began < 40, "it did not wait for the one beside"
