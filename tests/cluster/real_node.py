@@ -255,6 +255,8 @@ def _kubelet_options(folder: Path) -> dict[str, Any]:
         "resolvConf": "",
         "imageGCHighThresholdPercent": 100,
         "nodeStatusUpdateFrequency": "2s",
+        # How soon a changed Secret is in its volume.
+        "syncFrequency": "10s",
         "volumePluginDir": str(folder / "plugins"),
     }
 

@@ -14,7 +14,6 @@ import yaml
 from .release import CHART, Release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from ..apiserver.conftest import Campaigns
@@ -98,7 +97,7 @@ UNUSABLE = {
 
 
 @pytest.fixture(scope="module")
-def with_unusable_databases(release: Release, images: Images, node: RealNode) -> Iterator[dict[str, Refusal]]:
+def with_unusable_databases(release: Release, images: Images, node: RealNode) -> dict[str, Refusal]:
     """A release for each, all at once: what came of ``helm install --wait``, and what its operator said."""
     database, kubectl = f"{release.prefix}-postgresql", node.plane.kubectl
     shell = (
@@ -134,9 +133,9 @@ def with_unusable_databases(release: Release, images: Images, node: RealNode) ->
 
     with ThreadPoolExecutor(len(UNUSABLE)) as pool:
         found = list(pool.map(installed, range(len(UNUSABLE)), [url for url, _ in UNUSABLE.values()]))
-        yield {name: refusal for name, (_, refusal) in zip(UNUSABLE, found, strict=True)}
         list(pool.map(lambda each: each[0].uninstall(), found))
     kubectl("delete", "networkpolicy", "anybody", "-n", release.namespace)
+    return {name: refusal for name, (_, refusal) in zip(UNUSABLE, found, strict=True)}
 
 
 @dataclass(frozen=True)
