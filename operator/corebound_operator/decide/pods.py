@@ -33,9 +33,14 @@ NOT_STARTING: Final = frozenset(
 )
 REFUSED: Final = (("exceeded quota", "QuotaExceeded"), ("violates PodSecurity", "PodRejected"))
 RECENT: Final = timedelta(minutes=5)
-AS_ROOT: Final = (("runAsNonRoot", "will run as root"), ("runAsNonRoot", "non-numeric user"))
-"""The kubelet's words for an image whose user is root, or may be."""
-REMEDY: Final = "; set trial.template.securityContext.runAsUser to the number of a user that the image can run as"
+AS_ROOT: Final = "runAsUser breaks non-root policy"
+"""The kubelet's words for user 0 in a pod that says runAsNonRoot. Each pod of ours names a user, so the kubelet never
+asks for the image's own, for which it has other words.
+"""
+REMEDY: Final = (
+    "; an image that must run as root needs all of trial.template.securityContext: "
+    "{runAsNonRoot: false, runAsUser: 0, runAsGroup: 0}, any other a runAsUser above 0 or none at all"
+)
 
 
 def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: datetime) -> PodTrouble | None:
@@ -79,8 +84,7 @@ def _starting(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
         reason = waiting.get("reason", "")
         if reason in NOT_STARTING:
             message = waiting.get("message") or reason
-            is_root = any(all(each in message for each in words) for words in AS_ROOT)
-            yield PodTrouble(reason=reason, message=_said(pod, message + (REMEDY if is_root else "")))
+            yield PodTrouble(reason=reason, message=_said(pod, message + (REMEDY if AS_ROOT in message else "")))
 
 
 def _creating(events: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:

@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
+from corebound.api.loading import campaign_from_mapping
+from corebound_operator.build.pod import pod_template
+from corebound_operator.build.settings import TrialDefaults
 from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
 
-from .worlds import NOW
+from .worlds import NOW, UID, mapping
 
 Manifest = dict[str, Any]
 
@@ -75,13 +79,30 @@ def test_a_container_that_is_created_is_no_trouble() -> None:
     assert pod_trouble([pod(state={"waiting": {"reason": "ContainerCreating"}})], [], now=NOW) is None
 
 
-def test_an_image_that_must_run_as_root_is_told_with_the_remedy() -> None:
-    said = "container has runAsNonRoot and image will run as root"
+def test_user_0_alone_is_told_with_the_remedy() -> None:
+    said = 'container\'s runAsUser breaks non-root policy (pod: "poles-r1-0-abc_team(1f2e)", container: trial)'
     waiting = {"reason": "CreateContainerConfigError", "message": said}
     trouble = pod_trouble([pod(state={"waiting": waiting})], [], now=NOW)
     assert trouble is not None
     assert said in trouble.message
-    assert "trial.template.securityContext.runAsUser" in trouble.message
+    remedy = trouble.message.partition("trial.template.securityContext: ")[2].partition("}")[0] + "}"
+    template = {"securityContext": yaml.safe_load(remedy)}
+    made = pod_template(
+        campaign_from_mapping(mapping(trial={"command": ["true"], "template": template})),
+        uid=UID,
+        threads=1,
+        defaults=TrialDefaults(),
+        labels={},
+    )
+    security = made["spec"]["securityContext"]
+    assert (security["runAsNonRoot"], security["runAsUser"], security["runAsGroup"]) == (False, 0, 0)
+
+
+def test_another_trouble_with_the_container_is_told_without_it() -> None:
+    waiting = {"reason": "CreateContainerConfigError", "message": 'secret "cloud" not found'}
+    trouble = pod_trouble([pod(state={"waiting": waiting})], [], now=NOW)
+    assert trouble is not None
+    assert "securityContext" not in trouble.message
 
 
 def test_old_events_do_not_count() -> None:
