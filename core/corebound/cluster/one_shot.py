@@ -132,7 +132,6 @@ def pod_manifest(
     words: Sequence[str], *, namespace: str, image: str, template: Manifest, owner: Manifest | None
 ) -> Manifest:
     """The pod that runs ``corebound WORDS`` and answers through its log."""
-    security = template.get("securityContext", {})
     metadata: Manifest = {
         "name": f"corebound-{words[0]}-{uuid4().hex[:10]}",
         "namespace": namespace,
@@ -167,17 +166,19 @@ def pod_manifest(
         "terminationGracePeriodSeconds": 5,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            **security,
-            "runAsNonRoot": True,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": _security(template),
         "containers": [container],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _security(template: Manifest) -> Manifest:
+    """The campaign's, so that its files can be read here, too; but never root, which only its program may need."""
+    ours = {"runAsUser": USER, "runAsGroup": USER}
+    found = {**ours, **template.get("securityContext", {})}
+    as_root = ours if found["runAsUser"] == 0 else {}
+    return {**found, **as_root, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def _image_of(campaign: Manifest | None) -> str | None:

@@ -45,3 +45,14 @@ def test_without_a_job_to_go_by_it_still_is() -> None:
     pod = pod_manifest(["results", "poles"], namespace="team-a", image="mine:1", template={}, owner=None)
     assert pod["spec"]["securityContext"]["runAsUser"] > 0
     assert "ownerReferences" not in pod["metadata"]
+
+
+def test_a_campaign_that_runs_as_root_is_asked_about_as_our_own_user() -> None:
+    """Its pod says runAsNonRoot, with which a kubelet starts no user 0."""
+    security = {"runAsNonRoot": False, "runAsUser": 0, "runAsGroup": 0, "fsGroup": 65532}
+    pod = pod_manifest(
+        ["results", "poles"], namespace="team-a", image="mine:1", template={"securityContext": security}, owner=OWNER
+    )
+    found = pod["spec"]["securityContext"]
+    assert found["runAsNonRoot"] is True
+    assert (found["runAsUser"], found["runAsGroup"], found["fsGroup"]) == (65532, 65532, 65532)
