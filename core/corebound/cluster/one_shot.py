@@ -33,8 +33,14 @@ PATIENCE_SECONDS: Final = 60.0
 """How long a pod may wait for a node or an image before the reason is the error."""
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 USER: Final = 65532
+SCRATCH: Final = "corebound-tmp"
+"""As in the campaign's own pods, so that no volume of a campaign has this name."""
 TAKEN_OVER: Final = ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "serviceAccountName")
 """Of the campaign's own pods: what lets them be scheduled and pulled."""
+TAKEN_VOLUMES: Final = ("configMap", "secret", "projected", "csi")
+"""Kinds of volumes that many pods have at once, on any node: a private authority of the database is in one of them, and its
+path in the login. A claim may be bound to the node of a worker, and a report needs none of its data.
+"""
 HOPELESS: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
 
 
@@ -141,6 +147,7 @@ def pod_manifest(
         named = {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
         metadata["ownerReferences"] = [{"apiVersion": owner["apiVersion"], "kind": owner["kind"], **named}]
     login = {"name": SECRET, "key": "url"}
+    volumes, mounts = _taken_volumes(template)
     container: Manifest = {
         "name": "corebound",
         "image": image,
@@ -157,7 +164,7 @@ def pod_manifest(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  likewise
+        "volumeMounts": [{"name": SCRATCH, "mountPath": "/tmp"}, *mounts],  # noqa: S108  likewise
     }
     spec: Manifest = {
         **{name: template[name] for name in TAKEN_OVER if name in template},
@@ -168,7 +175,7 @@ def pod_manifest(
         "enableServiceLinks": False,
         "securityContext": _security(template),
         "containers": [container],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}],
+        "volumes": [{"name": SCRATCH, "emptyDir": {"sizeLimit": "1Gi"}}, *volumes],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -179,6 +186,24 @@ def _security(template: Manifest) -> Manifest:
     found = {**ours, **template.get("securityContext", {})}
     as_root = ours if found["runAsUser"] == 0 else {}
     return {**found, **as_root, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def _taken_volumes(template: Manifest) -> tuple[list[Manifest], list[Manifest]]:
+    """The campaign's volumes of :data:`TAKEN_VOLUMES` that its trials mount, and these mounts."""
+    trial: Manifest = next(iter(template.get("containers", [])), {})
+    # What a subPathExpr names are variables of the trial.
+    mounts = [each for each in trial.get("volumeMounts", []) if "subPathExpr" not in each]
+    mounted = {each["name"] for each in mounts}
+    volumes = [each for each in template.get("volumes", []) if each["name"] in mounted and _is_taken(each)]
+    names = {each["name"] for each in volumes}
+    return volumes, [each for each in mounts if each["name"] in names]
+
+
+def _is_taken(volume: Manifest) -> bool:
+    """Not with a service account's token: this pod has none."""
+    sources = volume.get("projected", {}).get("sources") or []
+    has_token = any("serviceAccountToken" in each for each in sources)
+    return any(kind in volume for kind in TAKEN_VOLUMES) and not has_token
 
 
 def _image_of(campaign: Manifest | None) -> str | None:

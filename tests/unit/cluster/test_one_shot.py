@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from corebound.api.loading import campaign_from_mapping
 from corebound.cluster.one_shot import pod_manifest
+from corebound_operator.build.job import job_manifest
+from corebound_operator.build.settings import Settings
 
 OWNER = {
     "apiVersion": "corebound.dev/v1alpha1",
@@ -56,3 +59,54 @@ def test_a_campaign_that_runs_as_root_is_asked_about_as_our_own_user() -> None:
     found = pod["spec"]["securityContext"]
     assert found["runAsNonRoot"] is True
     assert (found["runAsUser"], found["runAsGroup"], found["fsGroup"]) == (65532, 65532, 65532)
+
+
+def test_what_the_trials_mount_of_configuration_is_mounted_and_their_data_is_not() -> None:
+    """The path of the database's private authority is in the login; a claim could tie the pod to a worker's node."""
+    campaign = campaign_from_mapping(
+        {
+            **OWNER,
+            "metadata": {"name": "poles", "namespace": "team-a"},
+            "spec": {
+                "trials": 1,
+                "objectives": [{"metric": "loss", "direction": "minimize"}],
+                "trial": {
+                    "command": ["true"],
+                    "template": {
+                        "volumes": [
+                            {"name": "authority", "configMap": {"name": "authority"}},
+                            {"name": "tmp", "secret": {"secretName": "keys"}},
+                            {"name": "vault", "csi": {"driver": "secrets-store.csi.k8s.io", "readOnly": True}},
+                            {"name": "both", "projected": {"sources": [{"configMap": {"name": "authority"}}]}},
+                            {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+                            {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+                            {"name": "node", "hostPath": {"path": "/data"}},
+                            {"name": "unused", "configMap": {"name": "unused"}},
+                        ],
+                        "volumeMounts": [
+                            {"name": "authority", "mountPath": "/etc/corebound/ca", "readOnly": True},
+                            {"name": "authority", "mountPath": "/each", "subPathExpr": "$(COREBOUND_WORKER)"},
+                            {"name": "tmp", "mountPath": "/keys"},
+                            {"name": "vault", "mountPath": "/vault"},
+                            {"name": "both", "mountPath": "/both"},
+                            {"name": "token", "mountPath": "/token"},
+                            {"name": "data", "mountPath": "/data"},
+                            {"name": "node", "mountPath": "/node"},
+                        ],
+                    },
+                },
+            },
+        }
+    )
+    job = job_manifest(campaign, uid="u-1", namespace="team-a", number=1, threads=1, workers=1, settings=Settings())
+    template = job["spec"]["template"]["spec"]
+    spec = pod_manifest(["results", "poles"], namespace="team-a", image="mine:1", template=template, owner=OWNER)[
+        "spec"
+    ]
+    names = [each["name"] for each in spec["volumes"]]
+    assert names == ["corebound-tmp", "authority", "tmp", "vault", "both"]
+    assert spec["volumes"][1:] == [each for each in template["volumes"] if each["name"] in names[1:]]
+    mounts = spec["containers"][0]["volumeMounts"]
+    assert [each["mountPath"] for each in mounts] == ["/tmp", "/etc/corebound/ca", "/keys", "/vault", "/both"]
+    assert mounts[1]["readOnly"] is True
+    assert {each["name"] for each in mounts} == set(names)
