@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,8 @@ import yaml
 from corebound.api.crd import definition
 from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound_operator.build.settings import load_settings
+from corebound_operator.loop.queue import WorkQueue
+from corebound_operator.wiring.metrics import Metrics
 
 from ..cluster.operator_process import RULES
 from .conftest import CHART, NAMESPACE, VERSION, Chart, of_kind
@@ -218,18 +221,39 @@ def test_selectors_find_what_they_mean(chart: Chart) -> None:
     assert to_database[0]["to"][0]["podSelector"]["matchLabels"].items() <= database.items()
 
 
-def test_a_dashboard_shows_only_figures_that_there_are(chart: Chart) -> None:
-    import re
-
-    from corebound_operator.loop.queue import WorkQueue
-    from corebound_operator.wiring.metrics import Metrics
-
+def test_dashboard_and_alerts_ask_only_for_figures_that_there_are(chart: Chart) -> None:
     known = {family.name for family in Metrics(WorkQueue()).registry.collect()}
-    objects = chart.objects(*MONITORING)
-    dashboard = next(each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].endswith("-dashboard"))
-    rules = json.dumps(of_kind(objects, "PrometheusRule"))
-    for name in re.findall(r"corebound_\w+", dashboard["data"]["corebound.json"] + rules):
-        assert re.sub(r"_(total|bucket|count|sum)$", "", name) in known, name
+    for expression in expressions(chart):
+        names = re.findall(r"corebound_\w+", expression)
+        assert names, expression
+        for name in names:
+            assert re.sub(r"_(total|bucket|count|sum)$", "", name) in known, expression
+
+
+def test_each_line_of_a_panel_is_a_question_of_its_own(chart: Chart) -> None:
+    """Without labels the right side of an ``or`` shows only while the left one has no figure."""
+    assert not [each for each in expressions(chart) if " or " in each]
+    for panel in dashboard(chart)["panels"]:
+        marks = [target["refId"] for target in panel["targets"]]
+        assert len(set(marks)) == len(marks), panel["title"]
+
+
+def dashboard(chart: Chart) -> Manifest:
+    found = of_kind(chart.objects(*MONITORING), "ConfigMap")
+    text = next(each for each in found if each["metadata"]["name"].endswith("-dashboard"))["data"]["corebound.json"]
+    made: Manifest = json.loads(text)
+    return made
+
+
+def alerts(chart: Chart) -> list[Manifest]:
+    [found] = of_kind(chart.objects(*MONITORING), "PrometheusRule")
+    return [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+
+
+def expressions(chart: Chart) -> list[str]:
+    """All that is asked of Prometheus."""
+    targets = [target for panel in dashboard(chart)["panels"] for target in panel["targets"]]
+    return [str(each["expr"]) for each in (*targets, *alerts(chart))]
 
 
 def test_every_value_is_described() -> None:
