@@ -10,7 +10,7 @@ from collections import Counter as Tally
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from corebound.api.records import Phase, SlotState
@@ -91,6 +91,8 @@ class Campaigns(Collector):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], Seen] = {}
+        self._throttled_seconds = 0.0
+        """What was added since our start: a sum over campaigns would fall with one that is deleted."""
 
     def saw(self, key: tuple[str, str], summary: LedgerSummary | None) -> None:
         """As :meth:`Metrics.saw`."""
@@ -98,6 +100,10 @@ class Campaigns(Collector):
             if summary is None:
                 self._seen.pop(key, None)
                 return
+            before = self._seen.get(key)
+            if before is not None:
+                # Less is another campaign of this name. What was before our first look nobody can give a time.
+                self._throttled_seconds += max(0.0, summary.throttled_seconds - before.throttled_seconds)
             self._seen[key] = Seen(
                 phase=summary.campaign.phase,
                 counts=summary.counts,
@@ -109,7 +115,7 @@ class Campaigns(Collector):
     def collect(self) -> Iterator[Metric]:
         """The figures as they are now."""
         with self._lock:
-            seen = [*self._seen.values()]
+            seen, throttled_seconds = [*self._seen.values()], self._throttled_seconds
         phases, slots = Tally(each.phase for each in seen), Tally[SlotState]()
         for each in seen:
             slots.update(each.counts)
@@ -121,10 +127,8 @@ class Campaigns(Collector):
             "Share of all reserved CPU time that was used.",
             value=used / reserved if reserved else 0.0,
         )
-        yield GaugeMetricFamily(
-            "corebound_throttled_seconds",
-            "Time for which workers were throttled.",
-            value=sum(each.throttled_seconds for each in seen),
+        yield CounterMetricFamily(
+            "corebound_throttled_seconds", "Time for which workers were throttled.", value=throttled_seconds
         )
 
 

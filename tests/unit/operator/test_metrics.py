@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from corebound.api.records import Phase, SlotState
+from dataclasses import replace
+
+from corebound.api.records import LedgerSummary, Phase, SlotState
 from corebound_operator.loop.queue import WorkQueue
 from corebound_operator.wiring.metrics import Metrics
 
@@ -28,3 +30,25 @@ def test_what_no_campaign_has_any_more_is_zero_and_not_absent() -> None:
     metrics.saw(KEY, None)
     assert figures(metrics, "corebound_campaigns", "phase") == dict.fromkeys([each.value for each in Phase], 0)
     assert figures(metrics, "corebound_slots", "state") == dict.fromkeys([each.value for each in SlotState], 0)
+
+
+def throttled(seconds: float) -> LedgerSummary:
+    return replace(summary(running=1), throttled_seconds=seconds)
+
+
+def test_throttled_time_only_grows() -> None:
+    """A fall is a new start of the operator to ``rate()``, which then counts all that is left anew."""
+    metrics = Metrics(WorkQueue())
+    found = []
+    for key, seen in (
+        (KEY, throttled(40)),
+        (("default", "cart"), throttled(0)),
+        (KEY, throttled(45)),
+        (("default", "cart"), throttled(2)),
+        (KEY, None),
+        (("default", "cart"), throttled(1)),
+        (("default", "cart"), throttled(4)),
+    ):
+        metrics.saw(key, seen)
+        found.append(metrics.registry.get_sample_value("corebound_throttled_seconds_total"))
+    assert found == [0, 0, 5, 7, 7, 7, 10]
