@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from corebound.api.records import Phase, SlotState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
 
@@ -121,12 +121,7 @@ class Campaigns(Collector):
             slots.update(each.counts)
         yield _by("corebound_campaigns", "Campaigns by phase.", "phase", {each.value: phases[each] for each in Phase})
         yield _by("corebound_slots", "Slots by state.", "state", {each.value: slots[each] for each in SlotState})
-        reserved, used = sum(each.worker_seconds for each in seen), sum(each.cpu_seconds for each in seen)
-        yield GaugeMetricFamily(
-            "corebound_cpu_efficiency",
-            "Share of all reserved CPU time that was used.",
-            value=used / reserved if reserved else 0.0,
-        )
+        yield _efficiency([each for each in seen if each.phase is Phase.RUNNING])
         yield CounterMetricFamily(
             "corebound_throttled_seconds", "Time for which workers were throttled.", value=throttled_seconds
         )
@@ -136,4 +131,14 @@ def _by(name: str, about: str, label: str, values: Mapping[str, int]) -> Metric:
     family = GaugeMetricFamily(name, about, labels=[label])
     for each, value in values.items():
         family.add_metric([each], value)
+    return family
+
+
+def _efficiency(running: Sequence[Seen]) -> Metric:
+    """Without a figure where nothing is reserved: neither a good nor a bad use of it."""
+    family = GaugeMetricFamily(
+        "corebound_cpu_efficiency", "Share that is used of the CPU time that running campaigns have reserved."
+    )
+    if reserved := sum(each.worker_seconds for each in running):
+        family.add_metric([], sum(each.cpu_seconds for each in running) / reserved)
     return family

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from corebound.api.records import LedgerSummary, Phase, SlotState
 from corebound_operator.loop.queue import WorkQueue
 from corebound_operator.wiring.metrics import Metrics
@@ -52,3 +54,25 @@ def test_throttled_time_only_grows() -> None:
         metrics.saw(key, seen)
         found.append(metrics.registry.get_sample_value("corebound_throttled_seconds_total"))
     assert found == [0, 0, 5, 7, 7, 7, 10]
+
+
+def test_only_campaigns_that_run_use_their_cores_well_or_badly() -> None:
+    """One that has ended would say for ever how it was."""
+    metrics = Metrics(WorkQueue())
+
+    def efficiency() -> float | None:
+        return metrics.registry.get_sample_value("corebound_cpu_efficiency")
+
+    assert efficiency() is None
+    ended = summary(phase=Phase.SUCCEEDED, succeeded=4, worker_seconds=1000.0)
+    metrics.saw(("default", "ended"), replace(ended, cpu_seconds=10.0))
+    metrics.saw(("default", "begun"), replace(summary(open=4, worker_seconds=0.0), cpu_seconds=0.0))
+    assert efficiency() is None, "nothing is reserved by what runs"
+    metrics.saw(KEY, replace(summary(running=1, worker_seconds=100.0), cpu_seconds=90.0))
+    assert efficiency() == pytest.approx(0.9)
+    metrics.saw(("default", "idle"), replace(summary(running=1, worker_seconds=300.0), cpu_seconds=10.0))
+    assert efficiency() == pytest.approx(0.25)
+    metrics.saw(
+        ("default", "idle"), replace(summary(phase=Phase.SUSPENDED, open=1, worker_seconds=300.0), cpu_seconds=10.0)
+    )
+    assert efficiency() == pytest.approx(0.9)
