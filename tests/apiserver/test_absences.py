@@ -43,12 +43,14 @@ def test_a_database_that_goes_away_is_a_condition_and_nothing_is_lost(
         assert campaigns.status("cut")["trials"]["running"] == 2
         assert campaigns.operator.probe() == 200, "a restart would not help"
         campaigns.until(lambda: campaigns.operator.probe("/readyz") == 503, "it to be not ready")
+        assert "corebound_database_up 0.0" in campaigns.operator.metrics()
     finally:
         server.start(connections=200)
     flag.touch()
     status = campaigns.phase("cut", "Succeeded", "Failed")
     assert status["trials"]["succeeded"] == 3
     assert campaigns.condition("cut", "StorageReady")["status"] == "True"
+    campaigns.until(lambda: "corebound_database_up 1.0" in campaigns.operator.metrics(), "the database to be up")
 
 
 def test_an_operator_that_starts_without_its_database_waits_for_it(

@@ -103,6 +103,7 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
         trouble=loop.trouble,
         synced=loop.synced,
         ask_database=databases.ask,
+        asked=metrics.asked,
     )
     serving.start()
     recorder.start()

@@ -1,10 +1,11 @@
-"""Figures for Prometheus: the queue, reconciles, campaigns by phase, slots by state, how well cores are used.
+"""Figures for Prometheus: the queue, reconciles, the database, campaigns by phase, slots by state, how well cores are used.
 
 No label has the name of a campaign: their number is not bounded.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter as Tally
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -51,6 +52,12 @@ class Metrics:
         self._database = Histogram(
             "corebound_database_seconds", "Duration of a look at a ledger.", buckets=BUCKETS, registry=self.registry
         )
+        self._database_up = Gauge(
+            "corebound_database_up",
+            "Whether the database could be used when it was last asked: 1 or 0.",
+            registry=self.registry,
+        )
+        self._database_up.set(math.nan)  # not asked yet is no outage
         self._campaigns = Campaigns()
         self.registry.register(self._campaigns)
 
@@ -66,6 +73,10 @@ class Metrics:
     def looked(self, seconds: float) -> None:
         """A ledger has answered."""
         self._database.observe(seconds)
+
+    def asked(self, is_up: bool) -> None:
+        """The database was asked whether it can be used."""
+        self._database_up.set(is_up)
 
     def saw(self, key: tuple[str, str], summary: LedgerSummary | None) -> None:
         """What a turn saw of a campaign; None when it is gone."""

@@ -28,7 +28,7 @@ ASK_AGAIN_SECONDS: Final = 1.0
 
 
 class Serving:
-    """Started by :meth:`start`; the process's end is its end."""
+    """Started by :meth:`start`; the process's end is its end. ``asked`` hears whether the database could be used."""
 
     def __init__(
         self,
@@ -38,8 +38,10 @@ class Serving:
         trouble: Callable[[], str | None],
         synced: Callable[[], bool],
         ask_database: Callable[[], None],
+        asked: Callable[[bool], None],
     ) -> None:
-        self._registry, self._trouble, self._synced, self._ask_database = registry, trouble, synced, ask_database
+        self._registry, self._trouble, self._synced = registry, trouble, synced
+        self._ask_database, self._asked = ask_database, asked
         self._database: str | None = "the database was not asked yet"
         self._stopped = threading.Event()
         self._server = ThreadingHTTPServer(("", port), self._handler())
@@ -66,7 +68,8 @@ class Serving:
                 return
 
     def _tell(self, problem: str | None) -> None:
-        """To probes, and to the log what is new: whoever waits for a release to get ready looks there."""
+        """To probes and figures, and to the log what is new: whoever waits for a release to get ready looks there."""
+        self._asked(problem is None)
         if problem != self._database:
             if problem is None:
                 logger.info("the database answers")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from corebound_operator.wiring.metrics import Metrics
 
 from .worlds import summary
 
+PAGE = Path(__file__).parents[3] / "docs" / "operator.md"
 KEY = ("default", "poles")
 
 
@@ -76,3 +79,27 @@ def test_only_campaigns_that_run_use_their_cores_well_or_badly() -> None:
         ("default", "idle"), replace(summary(phase=Phase.SUSPENDED, open=1, worker_seconds=300.0), cpu_seconds=10.0)
     )
     assert efficiency() == pytest.approx(0.9)
+
+
+def test_a_database_that_was_not_asked_is_neither_up_nor_down() -> None:
+    metrics = Metrics(WorkQueue())
+    found = []
+    for is_up in (None, False, True):
+        if is_up is not None:
+            metrics.asked(is_up)
+        found.append(metrics.registry.get_sample_value("corebound_database_up"))
+    assert str(found) == "[nan, 0.0, 1.0]"
+
+
+def test_the_page_lists_each_metric_and_no_other() -> None:
+    metrics = Metrics(WorkQueue())
+    metrics.saw(KEY, summary(running=1))
+    metrics.turn("failed", 1)
+    metrics.requested("GET", 200, 1)
+    shown = []
+    for family in metrics.registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(label for label in family.samples[0].labels if label != "le")
+        shown.append(f"| `{name}{{{labels}}}` | {family.documentation} |".replace("{}", ""))
+    written = re.findall(r"^\| `corebound_.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(written) == sorted(shown)
