@@ -68,9 +68,9 @@ def direct(proxy: PostgresProxy, home: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def campaign(folder: Path, name: str, *, steps: int, **spec: Any) -> Path:
+def campaign(folder: Path, name: str, *, steps: int, limits: dict[str, str] | None = None, **spec: Any) -> Path:
     (folder / "steady.py").write_text(OBJECTIVE)
-    trial = {"entrypoint": "steady.py:objective", "arguments": {"steps": steps}}
+    trial = {"entrypoint": "steady.py:objective", "arguments": {"steps": steps}, **(limits or {})}
     return written(folder, name, **{"trials": 2, "trial": trial, "checkpoint": {"every": "1s"}, **spec})
 
 
@@ -123,7 +123,8 @@ def test_a_campaign_whose_sessions_are_cut(
 def test_a_database_that_refuses_for_20_seconds_costs_no_attempt(
     command: list[str], environment: dict[str, str], direct: Ledger, proxy: PostgresProxy, tmp_path: Path
 ) -> None:
-    path = campaign(tmp_path, "refused", steps=60, parallelism=2)
+    """It is no stall of the trial either, which waits with its report."""
+    path = campaign(tmp_path, "refused", steps=60, limits={"stallTimeout": "5s"}, parallelism=2)
     with started(*command, "run", "-f", str(path), "--storage", proxy.url, environment=environment) as process:
         wait_until(lambda: running(direct, path.stem, step=2), "a few steps")
         proxy.refuse()
