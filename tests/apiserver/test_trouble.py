@@ -152,9 +152,15 @@ def test_somebody_elses_secret_is_neither_handed_out_nor_taken_along(campaigns: 
 def test_a_secret_deleted_while_it_runs_comes_back(campaigns: Campaigns) -> None:
     campaigns.apply("robbed", trials=2, suspend=True)
     campaigns.phase("robbed", "Suspended")
+    before = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
     campaigns.cluster.delete(SECRETS, "corebound-database", namespace=campaigns.namespace)
     campaigns.patch("robbed", suspend=False)
     assert campaigns.phase("robbed", "Succeeded", "Failed")["trials"]["succeeded"] == 2
+    after = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    assert before is not None
+    assert after is not None
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+    assert after["data"] == before["data"], "a worker that runs has this password for good"
 
 
 def test_a_killed_operator_goes_on_where_the_world_is(campaigns: Campaigns, tmp_path: Path) -> None:
