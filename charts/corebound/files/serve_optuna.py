@@ -1,0 +1,57 @@
+"""Optuna's dashboard on one namespace's campaigns: python -c SCRIPT LOGIN PORT NAMESPACE.
+
+LOGIN is the file of the address in the Secret that the operator makes with the namespace's first campaign, changes with its
+password, and takes away with the last one. It is read at every request: the dashboard of that very login answers, or, without
+one, a page that says what is waited for. Kubernetes brings a changed Secret within two minutes; until then the server refuses
+the old login, and requests fail.
+"""
+
+import functools
+import signal
+import sys
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIServer, make_server
+
+import optuna_dashboard
+
+LOGIN, PORT, NAMESPACE = sys.argv[1:]
+WAITING = (
+    f"The namespace {NAMESPACE} has no database login yet: it comes with the first campaign there, and goes with the last. "
+    "This page becomes Optuna's dashboard by itself, within two minutes.\n"
+)
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """A thread a request: a plot that takes long holds up neither others nor the probes."""
+
+    daemon_threads = True
+
+
+def answer(environ, start_response):
+    """The probes', the dashboard's, or the page of what is waited for."""
+    if environ["PATH_INFO"] == "/healthz":
+        return plain(start_response, "200 OK", "ok\n")
+    try:
+        url = Path(LOGIN).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        dashboard_of.cache_clear()
+        return plain(start_response, "503 Service Unavailable", WAITING, ("Refresh", "10"))
+    return dashboard_of(url)(environ, start_response)
+
+
+@functools.lru_cache(maxsize=1)
+def dashboard_of(url):
+    """The dashboard of one login; its image has another driver of PostgreSQL than the address names."""
+    return optuna_dashboard.wsgi(url.replace("+psycopg:", "+psycopg2:"))
+
+
+def plain(start_response, status, text, *headers):
+    """A text as the answer's body."""
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8"), *headers])
+    return [text.encode()]
+
+
+# The first process of a container ignores what it has no handler for.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+make_server("0.0.0.0", int(PORT), answer, server_class=Server).serve_forever()  # noqa: S104  the pod's own address
