@@ -184,6 +184,15 @@ def test_the_crd_is_the_models_and_stays(chart: Chart) -> None:
     assert "annotations" not in leaving["metadata"]
 
 
+def pods_of(objects: list[Manifest]) -> list[tuple[str, Manifest]]:
+    """The namespace and the spec of every pod that the objects are or make."""
+    return [
+        (each["metadata"]["namespace"], each["spec"] if each["kind"] == "Pod" else each["spec"]["template"]["spec"])
+        for each in objects
+        if each["kind"] in ("Deployment", "StatefulSet", "Pod")
+    ]
+
+
 @combinations
 def test_every_pod_has_requests_and_is_restricted(chart: Chart, options: tuple[str, ...]) -> None:
     for workload in (*of_kind(chart.objects(*options), "Deployment"), *of_kind(chart.objects(*options), "StatefulSet")):
@@ -197,6 +206,23 @@ def test_every_pod_has_requests_and_is_restricted(chart: Chart, options: tuple[s
             assert container["readinessProbe"] and container["livenessProbe"]
         volumes = [each["emptyDir"] for each in pod["volumes"] if "emptyDir" in each]
         assert all("sizeLimit" in each for each in volumes)
+
+
+def test_each_pod_pulls_with_secrets_of_its_own_namespace(chart: Chart) -> None:
+    secrets = (
+        "--set",
+        "images.pullSecrets={ours},trialDefaults.imagePullSecrets={theirs},optunaDashboard.enabled=true",
+    )
+    at_home = pods_of(chart.objects(*secrets))
+    assert len(at_home) == 4
+    assert all(pod["imagePullSecrets"] == [{"name": "ours"}] for _, pod in at_home)
+    elsewhere = pods_of(chart.objects(*secrets, "--set", "namespaces={team-a,team-b},optunaDashboard.namespace=team-b"))
+    assert sorted((namespace, pod["imagePullSecrets"][0]["name"]) for namespace, pod in elsewhere) == [
+        (NAMESPACE, "ours"),
+        (NAMESPACE, "ours"),
+        ("team-a", "theirs"),
+        ("team-b", "theirs"),
+    ]
 
 
 def test_selectors_find_what_they_mean(chart: Chart) -> None:

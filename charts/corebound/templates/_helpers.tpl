@@ -44,8 +44,10 @@ capabilities: {drop: [ALL]}
 readOnlyRootFilesystem: true
 {{- end }}
 
+{{/* How the pods of a namespace pull: a Secret is only in its own, so that elsewhere those of trials count. */}}
 {{- define "corebound.pullSecrets" -}}
-{{- with .Values.images.pullSecrets }}
+{{- $values := .root.Values }}
+{{- with ternary $values.images.pullSecrets $values.trialDefaults.imagePullSecrets (eq .namespace .root.Release.Namespace) }}
 imagePullSecrets:
 {{- range . }}
   - name: {{ . }}
