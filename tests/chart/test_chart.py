@@ -208,6 +208,16 @@ def test_every_pod_has_requests_and_is_restricted(chart: Chart, options: tuple[s
         assert all("sizeLimit" in each for each in volumes)
 
 
+def test_the_database_has_an_hour_to_recover(chart: Chart) -> None:
+    """A killed recovery begins again from the same place, so that a probe that cannot wait would kill it for ever."""
+    [postgresql] = of_kind(chart.objects(), "StatefulSet")
+    [container] = postgresql["spec"]["template"]["spec"]["containers"]
+    startup = container["startupProbe"]
+    assert startup["exec"] == container["livenessProbe"]["exec"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 3600
+    assert "initialDelaySeconds" not in container["livenessProbe"]
+
+
 def test_each_pod_pulls_with_secrets_of_its_own_namespace(chart: Chart) -> None:
     secrets = (
         "--set",
