@@ -30,9 +30,9 @@ class Chart:
 
         return subprocess.run([str(program("helm")), *arguments], capture_output=True, text=True, check=False)
 
-    def objects(self, *options: str) -> list[Manifest]:
-        """What ``helm template`` makes of these options."""
-        done = self.helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *VERSION, *options)
+    def objects(self, *options: str, folder: Path = CHART) -> list[Manifest]:
+        """What ``helm template`` makes of the chart in ``folder`` with these options."""
+        done = self.helm("template", RELEASE, str(folder), "--namespace", NAMESPACE, *VERSION, *options)
         assert done.returncode == 0, done.stderr
         return [each for each in yaml.safe_load_all(done.stdout) if each]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,6 +217,24 @@ def test_the_database_has_an_hour_to_recover(chart: Chart) -> None:
     assert startup["exec"] == container["livenessProbe"]["exec"]
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 3600
     assert "initialDelaySeconds" not in container["livenessProbe"]
+
+
+def test_another_version_of_the_chart_restarts_the_operator_alone(chart: Chart, tmp_path: Path) -> None:
+    """A restarted database cuts off every worker."""
+    newer = tmp_path / "corebound"
+    shutil.copytree(CHART, newer)
+    description = yaml.safe_load((newer / "Chart.yaml").read_text(encoding="utf-8"))
+    changed = {**description, "version": "99.0.0", "appVersion": "99.0.0"}
+    (newer / "Chart.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+
+    def pods(folder: Path) -> dict[str, Manifest]:
+        found = chart.objects("--set", "optunaDashboard.enabled=true", folder=folder)
+        workloads = (*of_kind(found, "StatefulSet"), *of_kind(found, "Deployment"))
+        return {each["metadata"]["name"].partition("corebound-")[2]: each["spec"]["template"] for each in workloads}
+
+    before, after = pods(CHART), pods(newer)
+    assert {name for name in before if before[name] != after[name]} == {"operator"}
+    assert set(before) == {"operator", "postgresql", "optuna-dashboard"}
 
 
 def test_each_pod_pulls_with_secrets_of_its_own_namespace(chart: Chart) -> None:

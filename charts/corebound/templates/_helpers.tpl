@@ -16,6 +16,12 @@ app.kubernetes.io/name: {{ .component }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* Of pods that an upgrade need not touch: with the chart's version each would be started anew. */}}
+{{- define "corebound.podLabels" -}}
+app.kubernetes.io/part-of: corebound
+{{ include "corebound.selector" . }}
+{{- end }}
+
 {{- define "corebound.image" -}}
 {{- if .image.digest -}}
 {{ .image.repository }}@{{ .image.digest }}
