@@ -19,7 +19,7 @@ from corebound_operator.wiring.metrics import Metrics
 
 from ..cluster.operator_process import RULES
 from ..unit.operator.worlds import summary
-from .conftest import CHART, NAMESPACE, VERSION, Chart, of_kind
+from .conftest import CHART, NAMESPACE, RELEASE, VERSION, Chart, of_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,12 @@ def test_the_api_server_accepts_everything(
         ("operater.logFormat=json", "operater"),
         ("operator.logFormat=xml", "logFormat"),
         ("database.embedded.storage=10 GB", "storage"),
+        ("database.embedded.storage=10m", "storage"),
+        ("database.embedded.storage=0Gi", "storage"),
+        ("database.embedded.storage=0.0", "storage"),
+        ("trialDefaults.scratch=0Mi", "scratch"),
         ("trialDefaults.runAsUser=root", "runAsUser"),
+        ("trialDefaults.runAsUser=0", "runAsUser"),
         ("namespaces=team-a", "namespaces"),
         ("images.trial.digest=sha256:12", "digest"),
         ("defaultPool.maxNodes=4", "cpu"),
@@ -113,6 +118,23 @@ def test_a_typo_is_refused(chart: Chart, option: str, said: str) -> None:
     done = chart.helm("template", "x", str(CHART), *VERSION, "--set", option)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("size", ["10Gi", "0.5Ti", "1.05Gi"])
+def test_a_size_may_have_a_fraction(chart: Chart, size: str) -> None:
+    [postgresql] = of_kind(chart.objects("--set", f"database.embedded.storage={size}"), "StatefulSet")
+    [claim] = postgresql["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"] == {"storage": size}
+
+
+def test_an_upgrade_asks_for_no_storage_class(chart: Chart, plane: ControlPlane) -> None:
+    """The volume of a release that is there has its class already; this cluster has no default one."""
+    looking = ("template", RELEASE, str(CHART), *VERSION, "--dry-run=server", "--kubeconfig", str(plane.kubeconfig))
+    refused = chart.helm(*looking)
+    assert refused.returncode != 0
+    assert "found no default StorageClass" in refused.stderr
+    upgraded = chart.helm(*looking, "--is-upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
 
 
 def test_policies_have_the_ports_that_are_given(chart: Chart) -> None:

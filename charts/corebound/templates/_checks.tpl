@@ -1,7 +1,10 @@
 {{/* What would go wrong later without a word, refused before anything is made. Without a cluster (helm template) nothing is looked up. */}}
 {{- define "corebound.checks" -}}
 {{- if and .Values.preflight (lookup "v1" "Namespace" "" "kube-system") }}
+{{- /* Once made, the volume has its class: a default that has gone since is no reason to refuse an upgrade. */}}
+{{- if .Release.IsInstall }}
 {{- include "corebound.checkStorage" . }}
+{{- end }}
 {{- include "corebound.checkOthers" . }}
 {{- end }}
 {{- end }}
