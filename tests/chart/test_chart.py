@@ -137,6 +137,22 @@ def test_an_upgrade_asks_for_no_storage_class(chart: Chart, plane: ControlPlane)
     assert upgraded.returncode == 0, upgraded.stderr
 
 
+def test_releases_of_one_name_stand_side_by_side(chart: Chart, plane: ControlPlane) -> None:
+    """As the README says, but for the CRD, which other tests may have left here."""
+    access = ("--kubeconfig", str(plane.kubeconfig), "--namespace")
+    for namespace in ("left", "right"):
+        options = (*EXTERNAL, "--set", f"namespaces={{{namespace}}},crds.enabled=false", "--create-namespace")
+        done = chart.helm("install", RELEASE, str(CHART), *access, namespace, *options)
+        assert done.returncode == 0, done.stderr
+    classes = plane.kubectl("get", "priorityclasses", "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
+    for namespace in ("left", "right"):
+        done = chart.helm("uninstall", RELEASE, *access, namespace)
+        assert done.returncode == 0, done.stderr
+        plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    prefix = f"priorityclass.scheduling.k8s.io/{RELEASE}-corebound"
+    assert classes.split() == [f"{prefix}.left", f"{prefix}.right"]
+
+
 def test_policies_have_the_ports_that_are_given(chart: Chart) -> None:
     found = of_kind(chart.objects(*COMBINATIONS["other ports"]), "NetworkPolicy")
     egress = {each["metadata"]["name"].rpartition("-")[2]: each["spec"]["egress"] for each in found}

@@ -30,6 +30,11 @@ app.kubernetes.io/part-of: corebound
 {{- end -}}
 {{- end }}
 
+{{/* It has no namespace, and releases of one name may be in several. */}}
+{{- define "corebound.priorityClass" -}}
+{{ include "corebound.name" . }}.{{ .Release.Namespace }}
+{{- end }}
+
 {{/* Not corebound-database, whatever the release is called: so the operator names the logins that workers get. */}}
 {{- define "corebound.databaseSecret" -}}
 {{ .Values.database.external.existingSecret | default .Values.database.embedded.existingSecret | default (printf "%s-postgresql" (include "corebound.name" .)) }}
