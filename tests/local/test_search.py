@@ -10,6 +10,8 @@ from .campaigns import Corebound, ran, rows, written
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from corebound.ledger.ledger import Ledger
 
 SMALL = ("-g", "3", "-s", "2", "-p", "32")
@@ -54,8 +56,6 @@ def test_the_best_network_is_drawn_exported_and_replayed(corebound: Corebound, t
     page, network = tmp_path / "poles.html", tmp_path / "network.json"
     assert corebound("show", "poles", "-o", str(page)).stdout == f"wrote {page}\n"
     assert page.read_text(encoding="utf-8").count("<svg ") == 3
-    again = corebound("show", "poles", "0", "-o", str(page))
-    assert (again.returncode, "exists already" in again.stderr) == (2, True)
     exported = corebound("export", "poles", "-o", str(network), "--json")
     assert exported.returncode == 0, exported.stderr
     assert json.loads(exported.stdout)["written"] == [str(network), str(tmp_path / "network.pt")]
@@ -70,6 +70,37 @@ def test_the_best_network_is_drawn_exported_and_replayed(corebound: Corebound, t
     network.write_text(json.dumps({**changed, "task": "cartpol"}), encoding="utf-8")
     wrong = corebound("replay", str(network))
     assert (wrong.returncode, "did you mean 'cartpole'?" in wrong.stderr) == (1, True)
+
+
+def test_files_of_a_slot_replace_their_own_and_nothing_else(
+    corebound: Corebound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = {"workload": {"mode": "neat", "task": "xor", "population": 32, "generations": 2}}
+    objectives = [{"metric": "fitness", "direction": "maximize"}]
+    for name in ("kept", "other"):
+        ran(corebound, written(tmp_path, name, trials=1, objectives=objectives, trial=trial))
+    monkeypatch.chdir(tmp_path)
+    for command, name in (("show", "kept-0.html"), ("export", "kept-0.json"), ("export", "kept-0.pt")):
+        (tmp_path / name).write_text("mine", encoding="utf-8")
+        done = corebound(command, "kept", "0")
+        assert done.returncode == 2
+        assert f"{name} exists already and is no " in done.stderr
+        assert "of kept, slot 0; choose another place with -o FILE" in done.stderr
+        assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+        assert len(list(tmp_path.glob("kept-0.*"))) == 1, "nothing is half written"
+        (tmp_path / name).unlink()
+    assert corebound("show", "kept").stdout == f"wrote {tmp_path}/kept-0.html\n"
+    assert corebound("show", "kept").stdout == f"replaced {tmp_path}/kept-0.html\n"
+    assert corebound("export", "kept").stdout.startswith("wrote kept-0.json and kept-0.pt: ")
+    (tmp_path / "kept-0.pt").unlink()
+    assert corebound("export", "kept").stdout.startswith("wrote kept-0.pt, replaced kept-0.json: ")
+    again = json.loads(corebound("export", "kept", "--json").stdout)
+    assert again["replaced"] == again["written"] == ["kept-0.json", "kept-0.pt"]
+    for command, name in (("show", "kept-0.html"), ("export", "kept-0.json")):
+        before = (tmp_path / name).read_bytes()
+        done = corebound(command, "other", "0", "-o", name)
+        assert (done.returncode, "is no " in done.stderr) == (2, True), "another campaign's"
+        assert (tmp_path / name).read_bytes() == before
 
 
 def test_what_has_no_genome_says_why(corebound: Corebound, tmp_path: Path) -> None:

@@ -19,8 +19,12 @@ def main(words: list[str]) -> int:
     """The exit status: 0, or 1 with the reason."""
     try:
         what, file, place = words
-        genome = from_json(json.loads(Path(file).read_text(encoding="utf-8")))
-        found = {"replay": _replay, "torchscript": _torchscript}[what](genome, Path(place))
+        exported = json.loads(Path(file).read_text(encoding="utf-8"))
+        genome = from_json(exported)
+        if what == "replay":
+            found = _replay(genome, Path(place))
+        else:
+            found = _torchscript(genome, Path(place), {name: exported[name] for name in ("campaign", "slot")})
     except ObjectiveError as error:
         sys.stdout.write(json.dumps({"error": str(error)}))
         return 1
@@ -45,10 +49,10 @@ def _replay(genome: Genome, folder: Path) -> dict[str, Any]:
     return {"fitness": fitness, "machine": fingerprint()}
 
 
-def _torchscript(genome: Genome, output: Path) -> dict[str, Any]:
+def _torchscript(genome: Genome, output: Path, origin: dict[str, Any]) -> dict[str, Any]:
     from corebound_trial.neuroevolution.torchscript import to_torchscript
 
-    to_torchscript(genome, output)
+    to_torchscript(genome, output, origin=origin)
     return {"written": str(output)}
 
 

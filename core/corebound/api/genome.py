@@ -22,6 +22,8 @@ HISTORY: Final = "corebound:history"
 BEHAVIOUR: Final = "corebound:behaviour"
 """The one with what the best network does (``neuroevolution.behaviour``), to be drawn."""
 FORMAT: Final = "corebound-genome/1"
+ORIGIN: Final = "corebound.json"
+"""The file inside of an exported TorchScript that says of which ``campaign`` and ``slot`` it is; JSON files say it, too."""
 LAYERED: Final = "layered"
 """Inputs, hidden nodes, outputs within one step."""
 SWEEPS: Final = "sweeps"
@@ -83,11 +85,11 @@ def to_json(genome: Genome) -> dict[str, Any]:
 
 
 def from_json(value: object) -> Genome:
-    """Raises :class:`ObjectiveError` for anything that :func:`to_json` did not write."""
+    """Raises :class:`ObjectiveError` for anything that :func:`to_json` did not write, an exported file's origin apart."""
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         found = value.get("format") if isinstance(value, dict) else type(value).__name__
         raise ObjectiveError(f"found {found!r}, expected a genome of the format {FORMAT}")
-    parts = {name: part for name, part in value.items() if name not in ("format", "nodes")}
+    parts = {name: part for name, part in value.items() if name not in ("format", "nodes", "campaign", "slot")}
     try:
         return Genome(**{**parts, "connections": Connections(**parts["connections"])})
     except (KeyError, TypeError) as error:

@@ -1,7 +1,7 @@
-"""What ``show``, ``export`` and ``replay`` share: the trial of a slot, its genome, new files, and the program with torch.
+"""What ``show``, ``export`` and ``replay`` share: the trial of a slot, its genome, its files, and the program with torch.
 
-What could go wrong: a slot without a finished trial, a trial of something else than the built-in workload, a file that is
-there already, an installation without torch.
+A file says of which campaign and slot it is, so that the same command may replace it, and no other does. What could go wrong:
+a slot without a finished trial, a trial of something else than the built-in workload, an installation without torch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from corebound.api.genome import Genome
@@ -61,17 +63,27 @@ def check_evolved(campaign: CampaignRecord, row: SlotRow) -> None:
     raise UnknownCampaignError(f"{campaign.name!r} has no genome of slot {row.slot}: {reason}")
 
 
-def write_new(path: Path, content: str, *, over: bool) -> None:
-    """A file; only where asked for over another one."""
-    from corebound.api.errors import UsageError
+def is_exported(path: Path, origin: Mapping[str, Any]) -> bool:
+    """Whether ``corebound export`` wrote the JSON file, of that campaign and slot."""
+    from corebound.api.genome import FORMAT
 
     try:
-        with path.open("w" if over else "x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists already; choose another file with -o") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(found, dict) and {"format": FORMAT, **origin}.items() <= found.items()
+
+
+def is_torchscript(path: Path, origin: Mapping[str, Any]) -> bool:
+    """Whether ``corebound export`` wrote the TorchScript, of that campaign and slot: it is a zip file that says so."""
+    from corebound.api.genome import ORIGIN
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            said = [name for name in archive.namelist() if name.endswith(f"/extra/{ORIGIN}")]
+            return [json.loads(archive.read(name)) for name in said] == [origin]
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def asked_of_worker(*words: str) -> dict[str, Any]:

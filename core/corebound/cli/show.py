@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from corebound.cli.genomes import check_evolved, row_of, write_new
+from corebound.cli.genomes import check_evolved, row_of
 from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
 
 
@@ -29,10 +29,12 @@ from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, s
 def show(*, name: str, slot: int | None, output: Path | None, open_it: bool, reply: Reply, storage: str | None) -> None:
     """Draw what the evolution in SLOT of campaign NAME (default: the best slot) has found.
 
-    One HTML file that opens offline: fitness and species over generations, the best network, and what it does.
+    One HTML file that opens offline: fitness and species over generations, the best network, and what it does. Earlier
+    pictures of the same slot are replaced, no other file ever is.
     """
     from corebound.api.workload import POPULATION
-    from corebound.reporting.pictures.page import trial_page
+    from corebound.reporting.files import written_over
+    from corebound.reporting.pictures.page import is_page_of, trial_page
 
     with opened_ledger(storage, application="corebound-show") as ledger:
         campaign = ledger.campaigns.get(name)
@@ -41,10 +43,13 @@ def show(*, name: str, slot: int | None, output: Path | None, open_it: bool, rep
     path = output if output is not None else Path(f"{name}-{row.slot}.html")
     population = campaign.specification["spec"]["trial"]["workload"].get("population", POPULATION)
     page = trial_page(name, row, metrics=campaign.metrics, population=population)
-    # The same trial's pictures once more are no loss; a file of another name is never touched unasked.
-    write_new(path, page, over=output is None)
+    replaced = written_over(
+        path,
+        page,
+        is_earlier=lambda there: is_page_of(there, campaign=name, slot=row.slot),
+        called=f"page of pictures of {name}, slot {row.slot}",
+    )
     if open_it:
         click.launch(path.absolute().as_uri())
-    reply.outcome(
-        {"written": str(path), "campaign": name, "slot": row.slot}, [f"wrote {path.absolute()}"], short=[str(path)]
-    )
+    found = {"written": str(path), "replaced": replaced, "campaign": name, "slot": row.slot}
+    reply.outcome(found, [f"{'replaced' if replaced else 'wrote'} {path.absolute()}"], short=[str(path)])

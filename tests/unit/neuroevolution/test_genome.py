@@ -52,7 +52,7 @@ def test_json_and_back_is_the_same_and_so_is_its_fitness(mode: str, task: str) -
 def test_torchscript_answers_alike(mode: str, task: str, tmp_path: Path) -> None:
     run = short(mode, task)
     champion = run.champion()[1]
-    to_torchscript(champion, tmp_path / "network.pt")
+    to_torchscript(champion, tmp_path / "network.pt", origin={"campaign": "poles", "slot": 3})
     with pytest.warns(DeprecationWarning, match="torch.jit.load"):
         module = torch.jit.load(str(tmp_path / "network.pt"))
     networks = networks_of(champion)

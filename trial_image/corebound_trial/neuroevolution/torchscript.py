@@ -9,13 +9,15 @@ alone.
 """
 
 # Annotations stay objects here (no ``from __future__``): the compiler of TorchScript reads those of the buffers.
+import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from corebound.api.genome import SWEEPS, Genome
+from corebound.api.genome import ORIGIN, SWEEPS, Genome
 from corebound_trial.neuroevolution.networks import STEEPNESS
 
 
@@ -97,12 +99,12 @@ class Layers(torch.nn.Module):
         return torch.sigmoid(self.steepness * sums if self.activation == "steepened" else sums)
 
 
-def to_torchscript(genome: Genome, path: Path) -> None:
-    """Write the module to ``path``; ``torch.jit.load`` reads it."""
+def to_torchscript(genome: Genome, path: Path, *, origin: Mapping[str, Any]) -> None:
+    """Write the module to ``path``; ``torch.jit.load`` reads it. ``origin`` (JSON) is put into the file beside it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
         scripted: Any = torch.jit.script(module_of(genome).eval())
-        torch.jit.save(scripted, str(path))
+        torch.jit.save(scripted, str(path), _extra_files={ORIGIN: json.dumps(origin)})
 
 
 def module_of(genome: Genome) -> torch.nn.Module:

@@ -17,6 +17,7 @@ from corebound.reporting.pictures.network import network_picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from corebound.api.records import SlotRow
 
@@ -57,9 +58,22 @@ def trial_page(campaign: str, row: SlotRow, *, metrics: Sequence[str], populatio
         for heading, picture in trial_pictures(row.user_attrs, population=population).items()
     )
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"{_head(title)}<title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1><dl>{listed}</dl>\n{figures}</body></html>\n"
     )
+
+
+def is_page_of(path: Path, *, campaign: str, slot: int) -> bool:
+    """Whether the file is an earlier page of that slot. Raises OSError."""
+    head = _head(f"{campaign}, slot {slot}").encode()
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
+def _head(title: str) -> str:
+    """What such a page begins with, and no other file."""
+    mark = f'<meta name="generator" content="Corebound pictures of {html.escape(title)}">'
+    return f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{mark}'
 
 
 def _text(value: object) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from corebound.api.errors import UsageError
+from corebound.reporting.files import written_over
 from corebound.reporting.report.page import MARK
 
 if TYPE_CHECKING:
@@ -24,26 +22,10 @@ def default_name(campaign: str, suffix: str) -> str:
 
 def write_report(path: Path, text: str) -> bool:
     """Write the file; True where it took the place of an earlier report. Raises :class:`UsageError`."""
-    making = path.with_name(f"{path.name}.making-{os.getpid()}")
-    try:
-        replaced = path.exists()
-        if replaced and not is_report(path):
-            raise UsageError(f"{path} exists already and is no report of Corebound; choose another place with -o FILE")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        making.write_text(text, encoding="utf-8")
-        making.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}; choose another place with -o FILE") from error
-    finally:
-        with contextlib.suppress(OSError):
-            making.unlink()
-    return replaced
+    return written_over(path, text, is_earlier=is_report, called="report of Corebound")
 
 
 def is_report(path: Path) -> bool:
     """Whether the file is an earlier report, in any of the forms."""
-    try:
-        with path.open("rb") as file:
-            return MARK.encode("ascii") in file.read(HEAD_BYTES)
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        return MARK.encode("ascii") in file.read(HEAD_BYTES)
