@@ -287,7 +287,7 @@ def test_delete_keeps_the_results_and_delete_data_takes_them(tenant: User, campa
     assert "its results stay in the ledger" in out
     assert f"corebound delete poles --data -n {tenant.namespace}" in out
     assert len(tenant.json("results", "poles", "--image", "trial:test")) == 2
-    found = tenant.json("delete", "poles", "--data", "--image", "trial:test")
+    found = tenant.json("delete", "poles", "--data", "--yes", "--image", "trial:test")
     assert (found["deleted"], found["trials"]) == ("poles", 2)
     _, err = tenant("results", "poles", "--image", "trial:test", status=2)
     assert "no campaign 'poles' in this ledger" in err
@@ -300,7 +300,7 @@ def test_the_last_campaign_of_a_namespace_goes_with_its_data_though_it_is_runnin
     trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(tmp_path / "never")}}
     campaigns.apply("last", trials=2, trial=trial)
     campaigns.wait("last", lambda status: status.get("trials", {}).get("running"), "a running trial")
-    out, _ = tenant("delete", "last", "--data")
+    out, _ = tenant("delete", "last", "--data", "--yes")
     assert out == f"deleted last in namespace {tenant.namespace}, and its data: 2 trials\n"
     campaigns.until(lambda: not campaigns.pods("last"), "its pods to go")
     _, err = tenant("results", "last", status=2, COREBOUND_DATABASE_URL=database)
@@ -313,11 +313,11 @@ def test_a_deletion_whose_data_cannot_be_reached_waits_and_goes_on(tenant: User,
     for name in ("poles", "given-up"):
         campaigns.apply(name, trials=1)
         campaigns.phase(name, "Succeeded")
-        _, err = tenant("delete", name, "--data", "--image", "trail:test", status=1)
+        _, err = tenant("delete", name, "--data", "--yes", "--image", "trail:test", status=1)
         assert "does not start: ErrImagePull" in err
         assert f"{name} waits to be deleted until its data is: repeat the command" in err
         assert tenant("watch", name, "--once")[0].startswith(f"{name}: being deleted, ")
-    assert "and its data: 1 trial\n" in tenant("delete", "poles", "--data")[0]
+    assert "and its data: 1 trial\n" in tenant("delete", "poles", "--data", "--yes")[0]
     assert "its results stay in the ledger" in tenant("delete", "given-up")[0]
     assert json.loads(campaigns.plane.kubectl("get", "sc", "-n", tenant.namespace, "-o", "json"))["items"] == []
 

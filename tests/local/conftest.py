@@ -56,6 +56,7 @@ def corebound(command: list[str], environment: dict[str, str]) -> Corebound:
         return subprocess.run(
             [*command, *arguments],
             env={**environment, **variables},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=180,

@@ -2,7 +2,8 @@
 
 With ``--data`` the object is held back, by a finalizer, from the moment it is deleted until its data is: the operator lets go
 of it at once, but the namespace's login, which goes with its last campaign, is still there. What could go wrong: the database
-cannot be reached; then the object waits, the same command goes on, and plain ``delete`` gives the data up.
+cannot be reached; then the object waits, the same command goes on, and plain ``delete`` gives the data up. Data is never
+deleted unasked: without a terminal ``--yes`` has to say it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ LOOK_SECONDS: Final = 0.5
 )
 @click.argument("name")
 @click.option("--data", is_flag=True, help="Delete its trials, checkpoints and study in the ledger, too.")
-@click.option("--yes", is_flag=True, help="With --data: do not ask.")
+@click.option("--yes", is_flag=True, help="With --data: do not ask; needed without a terminal.")
 @click.option("--uid", hidden=True, help="With --data --local: only if it is that campaign.")
 @click.option("--of-namespace", hidden=True, help="With --data --local: only if it is of that namespace.")
 @place_options(default="cluster")
@@ -62,14 +63,14 @@ def delete(
 ) -> None:
     """Delete campaign NAME from a cluster with its pods; its results stay in the ledger unless --data is given.
 
-    Files that trials left below trial.artifacts are never deleted.
+    --data asks first; without a terminal it needs --yes. Files that trials left below trial.artifacts are never deleted.
     """
     from corebound.api.errors import UsageError
 
     if not place.on_cluster and not data:
         raise UsageError("on this machine there is nothing but data to delete; add --data")
     if data and not yes:
-        _ask(name, reply)
+        _ask(name)
     if not place.on_cluster:
         with opened_ledger(way.storage, application="corebound-delete") as ledger:
             trials = _delete_data(ledger, name, uid, of_namespace)
@@ -202,12 +203,17 @@ def _wait_until_gone(campaigns: Campaigns, found: dict[str, Any]) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _ask(name: str, reply: Reply) -> None:
-    """Of a person at a terminal; a program has said what it wants."""
+def _ask(name: str) -> None:
+    """Of a person at a terminal, whatever the form of the answer. Raises :class:`UsageError` where nobody can be asked."""
     import sys
 
-    if reply.shows_progress and sys.stdin.isatty():
-        click.confirm(f"delete all trials and checkpoints of {name} for good?", abort=True, err=True)
+    from corebound.api.errors import UsageError
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(
+            f"--data deletes all trials and checkpoints of {name} for good, and there is no terminal to ask at; add --yes"
+        )
+    click.confirm(f"delete all trials and checkpoints of {name} for good?", abort=True, err=True)
 
 
 def _answer(name: str, reply: Reply, *, lines: list[str], data: bool, **more: Any) -> None:
