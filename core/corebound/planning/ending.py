@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from corebound.api.records import Phase, SlotState
-from corebound.planning.wording import count_text, duration_text, error_headline, money_text
+from corebound.planning.headline import error_headline
+from corebound.planning.wording import count_text, duration_text, money_text
 
 if TYPE_CHECKING:
     from decimal import Decimal

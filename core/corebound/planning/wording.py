@@ -19,13 +19,6 @@ def count_text(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def error_headline(error: str) -> str:
-    """The one line that says most of an error: a traceback ends with it, the stacks of a hanging attempt follow it."""
-    first, *_ = lines = error.strip().splitlines() or [""]
-    head, stacks, _ = first.partition("; its stacks:")
-    return head if stacks else lines[-1].strip()
-
-
 def duration_text(seconds: float) -> str:
     """The two largest units: 1 d 3 h, 1 h 54 min, 3 min 20 s, 12.5 s."""
     if seconds < 60:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.planning.cost import reserved_cost
-from corebound.planning.wording import count_text, duration_text, error_headline, money_text
+from corebound.planning.headline import error_headline
+from corebound.planning.wording import count_text, duration_text, money_text
 from corebound.reporting.plain import plain
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 
 from corebound.api.errors import ObjectiveError
+from corebound.planning.headline import COMMAND_OUTPUT
 from corebound_trial.objectives.checkpoint_folder import CheckpointFolder
 from corebound_trial.objectives.command_result import read_result
 from corebound_trial.objectives.program import Program, signal_name
@@ -108,7 +109,7 @@ class _Run:
 
     def outcome(self, program: Program) -> list[float]:
         """The values of a program that has ended by itself."""
-        said = f"the last output of the command:\n{program.tail}\n"
+        said = f"{COMMAND_OUTPUT}\n{program.tail}\n"
         if program.status < 0:
             raise CommandLost(f"{said}the command was killed by {signal_name(program.status)}")
         if program.status > 0:

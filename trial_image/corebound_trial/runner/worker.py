@@ -22,6 +22,7 @@ from corebound.api.records import SlotState
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.ending import EndReason
+from corebound.planning.headline import STACKS
 from corebound_trial.binding.breach import Breach, BreachWatch, Note
 from corebound_trial.binding.kernel_kills import KernelKills
 from corebound_trial.binding.pools import PoolReport
@@ -224,7 +225,7 @@ class Worker:
             if reason is not None:
                 return reason
         overdue = attempt.overdue(trial, now=time.monotonic())
-        return None if overdue is None else f"{overdue}; its stacks:\n{child.stacks()}"
+        return None if overdue is None else f"{overdue}{STACKS}\n{child.stacks()}"
 
     def _stop_attempt(self, child: ChildProcess, attempt: RunningAttempt) -> bool:
         """Pass a wish to stop on to the child; True when the attempt was ended for it."""

@@ -14,6 +14,7 @@ from corebound.api.errors import SpecError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.records import SlotState
 from corebound.api.writing import campaign_yaml, yaml_text
+from corebound.planning.headline import error_headline
 from corebound.planning.wording import bytes_text, count_text, duration_text, number_text
 from corebound.reporting.report.data import MOST_LISTED, is_feasible
 
@@ -34,7 +35,7 @@ class Failure:
     """Slots that ended, or whose last attempt ended, for the same reason."""
 
     reason: str
-    """The last line of the first one's error."""
+    """The headline of the first one's error."""
     slots: Sequence[int]
     text: str
     """The whole error of the first one."""
@@ -109,14 +110,14 @@ def attempt_rows(data: ReportData) -> list[list[str]]:
 
 
 def failures(data: ReportData) -> list[Failure]:
-    """Errors by their last line, numbers apart; the most frequent first."""
+    """Errors by their headline, numbers apart; the most frequent first."""
     groups: dict[tuple[bool, str], list[SlotRow]] = {}
     for row in data.rows:
         if row.error and row.state is not SlotState.SKIPPED:
-            groups.setdefault((row.state.is_closed, _VARYING.sub("#", _last_line(row.error))), []).append(row)
+            groups.setdefault((row.state.is_closed, _VARYING.sub("#", error_headline(row.error))), []).append(row)
     found = [
         Failure(
-            reason=_last_line(rows[0].error or ""),
+            reason=error_headline(rows[0].error or ""),
             slots=[row.slot for row in rows],
             text=rows[0].error or "",
             is_final=final,
@@ -170,7 +171,7 @@ def worker_table(data: ReportData) -> tuple[list[str], list[list[str]]]:
 def skipped_reasons(data: ReportData) -> list[list[str]]:
     """Why slots were never run to their end."""
     reasons = Counter(
-        _last_line(row.error or "no reason was kept") for row in data.rows if row.state is SlotState.SKIPPED
+        error_headline(row.error or "no reason was kept") for row in data.rows if row.state is SlotState.SKIPPED
     )
     return [[count_text(count, "slot"), reason] for reason, count in reasons.most_common(MOST_LISTED)]
 
@@ -213,7 +214,3 @@ def specification_text(data: ReportData) -> str:
 def importance_rows(data: ReportData) -> list[list[str]]:
     """Parameters and their shares."""
     return [[name, f"{share:.3f}"] for name, share in sorted(data.importance.shares.items(), key=lambda item: -item[1])]
-
-
-def _last_line(error: str) -> str:
-    return error.strip().split("\n")[-1]
