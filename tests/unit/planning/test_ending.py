@@ -130,7 +130,7 @@ def test_the_deadline_counts_active_time_only(make_campaign: MakeCampaign) -> No
     ending = campaign_ending(spec, summary(active_before=60, after=40, running=10))
     assert ending is not None
     assert (ending.phase, ending.reason, ending.stops_running) == (Phase.FAILED, "DeadlineExceeded", True)
-    assert ending.message.startswith("ran for 1 min 40 s")
+    assert ending.message == "ran for 1 min 40 s, activeDeadlineSeconds is 100"
 
 
 def test_a_finished_search_is_no_missed_deadline(make_campaign: MakeCampaign) -> None:
