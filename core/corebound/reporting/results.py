@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.planning.cost import reserved_cost
 from corebound.planning.headline import error_headline
 from corebound.planning.wording import count_text, duration_text, money_text
+from corebound.reporting.headings import headings
 from corebound.reporting.plain import plain
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def results_csv(rows: Sequence[SlotRow], metrics: Sequence[str]) -> str:
     names = sorted({name for row in rows for name in row.params})
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["slot", "state", "number", *names, *metrics, "attempts", "cpu_seconds", "artifacts", "error"])
+    begin, end = ["slot", "state", "number"], ["attempts", "cpu_seconds", "artifacts", "error"]
+    of_params, of_values = headings([*begin, *end], parameters=names, metrics=metrics)
+    writer.writerow([*begin, *of_params, *of_values, *end])
     for row in rows:
         values = list(row.values) if row.values is not None else [""] * len(metrics)
         params = [row.params.get(name, "") for name in names]
@@ -59,7 +62,9 @@ def results_table(rows: Sequence[SlotRow], metrics: Sequence[str]) -> list[str]:
     """A heading and one line per slot."""
     names = sorted({name for row in rows for name in row.params})
     kept = ["artifacts"] if any(row.artifacts for row in rows) else []
-    lines = [["slot", "state", *names, *metrics, "cpu s", "attempts", *kept]]
+    begin, end = ["slot", "state"], ["cpu s", "attempts", *kept]
+    of_params, of_values = headings([*begin, *end], parameters=names, metrics=metrics)
+    lines = [[*begin, *of_params, *of_values, *end]]
     for row in rows:
         values = [_shown(value) for value in row.values] if row.values is not None else ["-"] * len(metrics)
         params = [_shown(row.params.get(name, "-")) for name in names]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ObjectiveError
 from corebound.api.genome import BEHAVIOUR, GENOME, HISTORY, unpacked
+from corebound.reporting.headings import headings
 from corebound.reporting.pictures.behaviour import behaviour_picture
 from corebound.reporting.pictures.charts import history_picture
 from corebound.reporting.pictures.network import network_picture
@@ -47,12 +48,12 @@ def trial_pictures(attributes: Mapping[str, Any], *, population: int | None = No
 def trial_page(campaign: str, row: SlotRow, *, metrics: Sequence[str], population: int | None = None) -> str:
     """The whole file."""
     title = f"{campaign}, slot {row.slot}"
-    values = zip(metrics, row.values or (), strict=False)
-    shown = {name: value for name, value in row.user_attrs.items() if not name.startswith("corebound:")}
-    facts = {"state": row.state.value, **dict(values), **row.params, **shown}
-    listed = "".join(
-        f"<dt>{html.escape(name)}</dt><dd>{html.escape(_text(value))}</dd>" for name, value in facts.items()
-    )
+    of_params, of_values = headings(["state"], parameters=[*row.params], metrics=metrics)
+    facts: list[tuple[str, object]] = [("state", row.state.value)]
+    facts += zip(of_values, row.values or (), strict=False)
+    facts += zip(of_params, row.params.values(), strict=True)
+    facts += [(name, value) for name, value in row.user_attrs.items() if not name.startswith("corebound:")]
+    listed = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(_text(value))}</dd>" for name, value in facts)
     figures = "".join(
         f"<h2>{html.escape(heading)}</h2><figure>{picture}</figure>"
         for heading, picture in trial_pictures(row.user_attrs, population=population).items()

@@ -16,6 +16,7 @@ from corebound.api.records import SlotState
 from corebound.api.writing import campaign_yaml, yaml_text
 from corebound.planning.headline import error_headline
 from corebound.planning.wording import bytes_text, count_text, duration_text, number_text
+from corebound.reporting.headings import headings
 from corebound.reporting.report.data import MOST_LISTED, is_feasible
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def best_rows(data: ReportData) -> list[list[str]]:
 def top_table(data: ReportData) -> tuple[list[str], list[list[str]]]:
     """The best trials, or the front."""
     ranked = data.ranked[: max(MOST_LISTED, min(len(data.front), 3 * MOST_LISTED))]
-    head = ["slot", *data.metrics, *data.parameters, "CPU time", "attempts"]
-    return head, [_top_row(data, row) for row in ranked]
+    begin, end = ["slot"], ["CPU time", "attempts"]
+    of_params, of_values = headings([*begin, *end], parameters=data.parameters, metrics=data.metrics)
+    return [*begin, *of_values, *of_params, *end], [_top_row(data, row) for row in ranked]
 
 
 def _top_row(data: ReportData, row: SlotRow) -> list[str]:
