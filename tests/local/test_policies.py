@@ -202,7 +202,9 @@ def test_an_attempt_that_shows_no_sign_of_life_is_ended(corebound: Corebound, le
     assert "in silent" in first["error"], "its Python stacks"
 
 
-def test_a_deadline_ends_it_and_its_reason_counts_nothing_that_changes(corebound: Corebound, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_deadline_ends_it_and_its_reason_counts_nothing_that_changes(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path
+) -> None:
     trial = {"command": ["sh", "-c", "[ $COREBOUND_SLOT = 0 ] || exec sleep 600; echo loss=1"]}
     path = written(tmp_path, "late", trials=3, trial=trial, activeDeadlineSeconds=15)
     outcome = ran(corebound, path, status=1)

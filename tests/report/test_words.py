@@ -64,6 +64,30 @@ def test_the_front_is_what_no_other_trial_beats() -> None:
     assert [row.slot for row in data.ranked[: len(expected)]] == [row.slot for row in data.front]
 
 
+@pytest.mark.parametrize(("trials", "cut"), [(200, False), (4000, True)])
+def test_best_trials_of_several_objectives_are_the_front_and_no_other(trials: int, cut: bool) -> None:
+    metrics = ("loss", "latency", "size") if cut else ("loss", "latency")
+    data = search(trials, metrics=metrics, steps=False)
+    _, rows = facts.top_table(data)
+    assert [row[0] for row in rows] == [str(row.slot) for row in data.front[:60]]
+    assert (len(data.front) > 60) == cut
+    caption = facts.top_caption(data)
+    said = f"of the {len(data.front)} of" if cut else f"The {len(data.front)} of"
+    assert f"{said} {len(data.ranked)} trials with a result that no other one beats" in caption
+    assert caption.startswith("The first 60, by loss, of") == cut
+    assert caption in html_report(data)
+    assert caption in markdown_report(data)
+
+
+def test_best_trials_that_all_break_a_constraint_are_shown_and_marked() -> None:
+    data = search(4, metrics=("loss", "latency"), states=[SlotState.SUCCEEDED])
+    data = replace(data, rows=[replace(row, constraints={"c": 1.0}) for row in data.rows])
+    _, rows = facts.top_table(data)
+    assert len(rows) == 4
+    assert all("(infeasible)" in row[0] for row in rows)
+    assert facts.top_caption(data).startswith("The best 4 of 4 trials")
+
+
 def test_equal_points_are_all_on_the_front_and_infeasible_ones_are_not() -> None:
     data = search(4, metrics=("loss", "latency"), states=[SlotState.SUCCEEDED])
     rows = [replace(row, values=(1.0, 1.0), constraints={"c": 1.0} if row.slot == 3 else {}) for row in data.rows]

@@ -101,6 +101,7 @@ def markdown_report(data: ReportData) -> str:
         *_part("Best parameters", ["parameter", "value"], facts.best_rows(data)),
         *_part("Importance of parameters", ["parameter", "share"], facts.importance_rows(data)),
         *_part("Best trials", head, rows),
+        *([_text(facts.top_caption(data))] if rows else []),
         *_part("Attempts", ["attempts", "slots"], facts.attempt_rows(data)),
         *_part("Reasons of failures", ["slots", "reason", "which"], failures),
         *_part("Skipped", ["slots", "reason"], facts.skipped_reasons(data)),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "-"
 MOST_SLOTS_NAMED: Final = 12
+MOST_ON_FRONT: Final = 60
 MOST_WORKERS: Final = 200
 _VARYING: Final = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -66,11 +67,28 @@ def best_rows(data: ReportData) -> list[list[str]]:
 
 
 def top_table(data: ReportData) -> tuple[list[str], list[list[str]]]:
-    """The best trials, or the front."""
-    ranked = data.ranked[: max(MOST_LISTED, min(len(data.front), 3 * MOST_LISTED))]
+    """The best trials; with several objectives the front and nothing else, unless all break a constraint."""
     begin, end = ["slot"], ["CPU time", "attempts"]
     of_params, of_values = headings([*begin, *end], parameters=data.parameters, metrics=data.metrics)
-    return [*begin, *of_values, *of_params, *end], [_top_row(data, row) for row in ranked]
+    return [*begin, *of_values, *of_params, *end], [_top_row(data, row) for row in _top(data)]
+
+
+def top_caption(data: ReportData) -> str:
+    """Which trials those are of how many."""
+    shown, found = len(_top(data)), f"{len(data.ranked)} trials with a result"
+    if not data.front:
+        return f"The best {shown} of {found}; corebound results shows all."
+    beaten = f"the {len(data.front)} of {found} that no other one beats"
+    which = (
+        f"The first {shown}, by {data.metrics[0]}, of {beaten}"
+        if shown < len(data.front)
+        else f"{beaten[:1].upper()}{beaten[1:]}"
+    )
+    return f"{which}; corebound results shows all."
+
+
+def _top(data: ReportData) -> Sequence[SlotRow]:
+    return data.front[:MOST_ON_FRONT] if data.front else data.ranked[:MOST_LISTED]
 
 
 def _top_row(data: ReportData, row: SlotRow) -> list[str]:

@@ -128,12 +128,7 @@ def _main(data: ReportData, figures: list[Figure]) -> Markup:
     left = [drawn.pop(key) for key in (("front", "history") if "front" in drawn else ("history", "slices"))]
     first = element("div", element("div", *left), element("div", beside), class_="pair", id="results")
     head, rows = facts.top_table(data)
-    trials = table(
-        head,
-        rows,
-        caption=f"The best {len(rows)} of {len(data.ranked)} trials with a result; corebound results shows all.",
-        numbers=True,
-    )
+    trials = table(head, rows, caption=facts.top_caption(data), numbers=True)
     return element(
         "main",
         first,
