@@ -6,6 +6,7 @@ was found and what was expected.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from typing import Final
@@ -74,6 +75,22 @@ def check_campaign_name(value: object) -> object:
         length = f" of {len(value)} characters" if isinstance(value, str) and len(value) > LONGEST_NAME else ""
         raise ValueError(f"found {shown(value)}{length}, expected {CAMPAIGN_NAME_EXPECTED}")
     return value
+
+
+def campaign_name_of(function: str) -> str:
+    """A name for the campaign of a function: its last part that fits, so that file and function stay.
+
+    Where that leaves anything out, a few digits of the whole tell it from others that end alike.
+    """
+    words = re.findall(r"[a-z0-9]+", function.lower())
+    name = "-".join(words)
+    is_whole = len(name) <= LONGEST_NAME and not any(letter.isalnum() and not letter.isascii() for letter in function)
+    if name and is_whole:
+        return name
+    digits = hashlib.sha256(function.encode()).hexdigest()[:6]
+    while len(words) > 1 and len("-".join([*words, digits])) > LONGEST_NAME:
+        words = words[1:]
+    return "-".join([*(word[: LONGEST_NAME - 1 - len(digits)] for word in words), digits])
 
 
 def check_namespace(value: object) -> object:

@@ -82,8 +82,8 @@ def _check_same_project(found: CampaignRecord, campaign: SearchCampaign, folder:
         if _differ(there, here):
             raise CampaignConflictError(
                 f"{found.name} exists already and was run with {there}, which is another file than {here}; "
-                "go to that folder to carry it on, or give this campaign another name (metadata.name of a file), or start "
-                "a new study with --fresh (the old one is kept)"
+                "go to that folder to carry it on, or give this campaign another name (--name, or metadata.name of a file), "
+                "or start a new study with --fresh (the old one is kept)"
             )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
             "corebound run -f examples/pole-balancing.yaml",
             "corebound run train.py:objective -n 100 --direction maximize",
             "corebound run train.py:objective -n 100 --write-yaml campaign.yaml",
+            "corebound run train.py:objective --name wide-net",
             "corebound run -c neat_baseline -g 20 -s 1 -p 200",
             "corebound run -f campaign.yaml --fresh --json",
         ],
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.argument("entrypoint", required=False)
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="The campaign's YAML file.")
+@click.option("--name", help="With an ENTRYPOINT: the campaign's name (default: made of ENTRYPOINT).")
 @click.option("-n", "--trials", type=int, help="With an ENTRYPOINT: number of trials (default 100).")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), help="With an ENTRYPOINT (default minimize).")
 @click.option("-c", "--config", help="One trial with the settings of this preset (corebound presets), no search.")
@@ -52,6 +54,7 @@ def run(
     *,
     entrypoint: str | None,
     file: Path | None,
+    name: str | None,
     trials: int | None,
     direction: str | None,
     config: str | None,
@@ -77,7 +80,7 @@ def run(
     from corebound.api.loading import load_campaign
     from corebound.api.presets import Wishes, run_of
 
-    of_entrypoint = {"-n": trials, "--direction": direction, "--write-yaml": write_yaml}
+    of_entrypoint = {"--name": name, "-n": trials, "--direction": direction, "--write-yaml": write_yaml}
     of_config = {"-g": generations, "-s": seeds, "-p": population}
     kind = _kind(entrypoint, file, config)
     _refuse(of_entrypoint, unless=kind == "ENTRYPOINT", owner="an ENTRYPOINT")
@@ -92,7 +95,7 @@ def run(
         wishes = Wishes(generations=generations, seeds=seeds, population=population, threads=threads)
         campaign = run_of(config, wishes=wishes)
     else:
-        campaign = _of_entrypoint(str(entrypoint), trials, direction, threads)
+        campaign = _of_entrypoint(_normal(str(entrypoint)), name, trials, direction, threads)
     if write_yaml is not None:
         written(campaign, write_yaml, reply)
         return
@@ -135,11 +138,26 @@ def _refuse(options: Mapping[str, object], *, unless: bool, owner: str) -> None:
         )
 
 
-def _of_entrypoint(entrypoint: str, trials: int | None, direction: str | None, threads: int | None) -> SearchCampaign:
+def _normal(entrypoint: str) -> str:
+    """The same file by its shortest path: ./train.py is train.py, or it would be another campaign's file."""
+    import os
+
+    path, colon, function = entrypoint.rpartition(":")
+    short = os.path.normpath(path)
+    try:
+        # Behind a link, folder/.. is another place.
+        return f"{short}{colon}{function}" if colon and Path(path).samefile(short) else entrypoint
+    except OSError:
+        return entrypoint
+
+
+def _of_entrypoint(
+    entrypoint: str, name: str | None, trials: int | None, direction: str | None, threads: int | None
+) -> SearchCampaign:
     """The campaign with an Optuna objective and nothing else."""
     from corebound.api.loading import campaign_from_mapping
+    from corebound.api.names import campaign_name_of
 
-    name = "".join(letter if letter.isalnum() else "-" for letter in entrypoint.lower()).strip("-")
     specification: dict[str, Any] = {
         "trials": 100 if trials is None else trials,
         "objectives": [{"metric": "value", "direction": direction or "minimize"}],
@@ -150,7 +168,7 @@ def _of_entrypoint(entrypoint: str, trials: int | None, direction: str | None, t
     mapping = {
         "apiVersion": "corebound.dev/v1alpha1",
         "kind": "SearchCampaign",
-        "metadata": {"name": name[:52].strip("-") or "campaign"},
+        "metadata": {"name": campaign_name_of(entrypoint) if name is None else name},
         "spec": specification,
     }
     return campaign_from_mapping(mapping)
