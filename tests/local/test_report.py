@@ -71,6 +71,9 @@ def test_pipelines_get_json_and_markdown(corebound: Corebound, tmp_path: Path) -
     text = corebound("report", "piped", "--format", "md", "-o", "-").stdout
     assert text.startswith("# piped: succeeded\n")
     assert "| 1 | ValueError: \\<b\\>slot 2 is unhappy\\</b\\> | 2 |" in text
+    whole = text.split("The whole error of slot 2:\n\n```\n")[1].split("\n```\n")[0]
+    assert whole == report["trials"][2]["error"]
+    assert whole.startswith("Traceback (most recent call last):\n")
 
 
 def test_the_plan_is_the_one_that_each_run_began_with(corebound: Corebound, tmp_path: Path) -> None:

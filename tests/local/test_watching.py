@@ -150,7 +150,39 @@ def test_an_attempt_has_one_number_everywhere(corebound: Corebound, tmp_path: Pa
         "attempts": 3,
         "running": False,
         "output": "attempt 3 of slot 0\n",
+        "error": None,
     }
+
+
+RAISES = """
+def objective(trial, context):
+    if context.slot == 0:
+        print("before it", end="")
+        raise ValueError("bad shape for input:\\n  expected (3, 4)\\nfound (4, 3)")
+    return 1.0
+"""
+
+
+def test_logs_end_with_the_whole_error_and_run_points_there(
+    corebound: Corebound, ledger: Ledger, tmp_path: Path
+) -> None:
+    (tmp_path / "raises.py").write_text(RAISES)
+    path = written(tmp_path, "raising", trials=2, trial={"entrypoint": "raises.py:objective"})
+    outcome = corebound("run", "-f", str(path)).stdout.splitlines()
+    assert "slot 0: ValueError: bad shape for input: …" in outcome
+    assert outcome[-1] == "  errors      corebound logs raising 0 shows the whole error"
+    shown = corebound("logs", "raising", "0").stdout
+    begin = "before it\ncorebound: slot 0 is failed, its error:\nTraceback (most recent call last):\n"
+    assert shown.startswith(begin)
+    assert shown.endswith("ValueError: bad shape for input:\n  expected (3, 4)\nfound (4, 3)\n")
+    found = json.loads(corebound("logs", "raising", "0", "--json").stdout)
+    assert (found["output"], found["error"].splitlines()[-1]) == ("before it", "found (4, 3)")
+    quiet = corebound("logs", "raising", "1")
+    assert (quiet.stdout, quiet.stderr) == ("", "attempt 1 of slot 1 printed nothing\n")
+    elsewhere = {"COREBOUND_HOME": str(tmp_path), "COREBOUND_DATABASE_URL": ledger.optuna_url}
+    lost = corebound("logs", "raising", "0", **elsewhere)
+    assert lost.returncode == 2
+    assert lost.stderr.endswith("found (4, 3)\n")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +200,8 @@ def test_logs_say_why_there_are_none(corebound: Corebound, tmp_path: Path, argum
     assert refused.returncode == 2
     assert text in refused.stderr
     empty = corebound("logs", "silent", "0")
-    assert (empty.returncode, empty.stdout) == (0, "")
+    assert empty.returncode == 0
+    assert empty.stdout.startswith("corebound: slot 0 is failed, its error:\n")
     assert empty.stderr == "attempt 1 of slot 0 printed nothing\n"
 
 

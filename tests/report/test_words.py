@@ -178,6 +178,16 @@ def test_markdown_is_a_table_whatever_users_write() -> None:
         assert len({line.replace("\\|", "").count("|") for line in lines}) == 1, lines
 
 
+def test_markdown_has_one_whole_error_of_each_reason_whatever_is_in_it() -> None:
+    data = search(60)
+    failed = next(row for row in data.rows if row.state is SlotState.FAILED)
+    error = f"{failed.error}\n````\n## {HOSTILE}"
+    rows = [replace(row, error=error) if row.slot == failed.slot else row for row in data.rows]
+    text = markdown_report(replace(data, rows=rows))
+    assert f"The whole error of slot {failed.slot}:\n\n`````\n{error}\n`````\n" in text
+    assert text.count("The whole error of slot ") == len(facts.failures(replace(data, rows=rows))) == 2
+
+
 def test_what_the_best_trial_evolved_is_drawn_where_it_evolved_anything() -> None:
     data = search(20)
     assert "What the best trial evolved" not in html_report(data)

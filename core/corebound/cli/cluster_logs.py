@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import UnknownCampaignError
+from corebound.cli.place import command_name
 from corebound.cluster.slot_logs import SlotLogs
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def show_logs(campaigns: Campaigns, name: str, slot: int, *, follow: bool, attem
         reply.outcome({**answer, "pod": chosen.pod, "output": shown.decode(errors="replace")}, [])
     elif empty:
         so_far = "has printed nothing yet" if running else "printed nothing"
-        reply.note(f"attempt {chosen.attempt} of slot {slot} {so_far} (pod {chosen.pod})")
+        error = f"; an error of the slot is in: {command_name()} results {name} --json"
+        reply.note(f"attempt {chosen.attempt} of slot {slot} {so_far} (pod {chosen.pod}){'' if running else error}")
 
 
 def _is_over(campaigns: Campaigns, name: str) -> bool:

@@ -183,11 +183,14 @@ def _supervised(
 
 def _answer(ledger: Ledger, summary: LedgerSummary, plan: Plan, reply: Reply, again: str | None) -> None:
     """The outcome, and after an interruption what is kept and how to go on."""
+    from corebound.api.records import SlotState
     from corebound.reporting.results import error_lines, kept_lines, outcome, outcome_lines, results_table
 
     rows = ledger.slots.rows(summary.campaign.campaign_id)
     result = {**outcome(summary), "warnings": list(plan.warnings)}
     lines = [*outcome_lines(result), f"  report      corebound report {summary.campaign.name}"]
+    if failed := [row.slot for row in rows if row.state is SlotState.FAILED and row.error]:
+        lines.append(f"  errors      corebound logs {summary.campaign.name} {failed[0]} shows the whole error")
     if again is not None:
         steps = ledger.checkpoints.newest_steps(summary.campaign.campaign_id)
         result["checkpoints"] = {str(slot): step for slot, step in steps.items()}

@@ -44,6 +44,7 @@ def logs(
 
     Of each attempt the head (4 MB) and the tail (3 to 6 MB) are kept, on the machine on which it ran. In a cluster they
     stand in the log of the pod, as long as that is kept; the right to list pods and to get pods/log is needed.
+    On this machine the slot's error follows, as it is in the ledger; of a cluster corebound results --json has it.
     """
     if place.on_cluster:
         from corebound.api.errors import UsageError
@@ -73,20 +74,27 @@ def logs(
             else read_output(folder, slot=slot, attempt=chosen)
         )
         shown = bytearray()
-        empty = True
+        end = b""
         for piece in pieces:
-            empty = False
+            end = piece[-1:]
             if reply.as_json:
                 shown += piece
             else:
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
         running = _looker(ledger, campaign, slot, chosen)()
+        row = _row(ledger, campaign, slot)
+    # The slot has one error, that of its newest attempt once that has ended.
+    error = row.error if chosen == row.attempt and not running else None
     if reply.as_json:
         found = {"campaign": name, "slot": slot, "attempt": chosen, "attempts": started, "running": running}
-        reply.outcome({**found, "output": shown.decode(errors="replace")}, [])
-    elif empty:
+        reply.outcome({**found, "output": shown.decode(errors="replace"), "error": error}, [])
+        return
+    if not end:
         reply.note(f"attempt {chosen} of slot {slot} {'has printed nothing yet' if running else 'printed nothing'}")
+    if error is not None:
+        begin = "\n" if end not in (b"", b"\n") else ""
+        click.echo(f"{begin}corebound: slot {slot} is {row.state.value}, its error:\n{error.rstrip()}")
 
 
 def _started_attempts(ledger: Ledger, campaign: CampaignRecord, slot: int, *, wait: bool) -> int:
@@ -100,7 +108,8 @@ def _started_attempts(ledger: Ledger, campaign: CampaignRecord, slot: int, *, wa
         )
     while (row := _row(ledger, campaign, slot)).attempt == 0:
         if row.state.is_closed or not (wait and ledger.campaigns.attended(campaign)):
-            raise UnknownCampaignError(f"slot {slot} of {campaign.name!r} was never started, it is {row.state}")
+            reason = f": {row.error}" if row.error else ""
+            raise UnknownCampaignError(f"slot {slot} of {campaign.name!r} was never started, it is {row.state}{reason}")
         time.sleep(LOOK_SECONDS)
     return row.attempt
 
@@ -131,6 +140,7 @@ def _why_none(
     import socket
 
     from corebound.api.errors import UnknownCampaignError
+    from corebound.api.records import SlotState
 
     if not 1 <= attempt <= started:
         had = "1 attempt" if started == 1 else f"attempts 1 to {started}"
@@ -141,4 +151,7 @@ def _why_none(
         if hosts
         else ("it ran with another COREBOUND_HOME, or its disk was full, or the folder was removed")
     )
-    return UnknownCampaignError(f"attempt {attempt} of slot {slot} has left no output in {folder}; {elsewhere}")
+    said = f"attempt {attempt} of slot {slot} has left no output in {folder}; {elsewhere}"
+    row = _row(ledger, campaign, slot)
+    has_error = row.error and attempt == row.attempt and row.state is not SlotState.RUNNING
+    return UnknownCampaignError(f"{said}\nits error:\n{row.error}" if has_error else said)

@@ -87,12 +87,10 @@ def markdown_report(data: ReportData) -> str:
     """For a pull request, a note or a pipeline's summary."""
     head, rows = facts.top_table(data)
     worker_head, workers = facts.worker_table(data)
-    failures = [[str(len(each.slots)), each.reason, each.named] for each in facts.failures(data)[:MOST_FAILURES]]
+    found = facts.failures(data)[:MOST_FAILURES]
+    failures = [[str(len(each.slots)), each.reason, each.named] for each in found]
     groups = ran_on.alike(data)
     ground_head, ground = ran_on.ran_on_table(groups)
-    specification = facts.specification_text(data)
-    # Longer than any that a user may have written.
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", specification)), default=0))
     parts = [
         f"# {_text(data.campaign.name)}: {glance.standing(data)}",
         f"<!-- {MARK} -->",
@@ -104,11 +102,12 @@ def markdown_report(data: ReportData) -> str:
         *([_text(facts.top_caption(data))] if rows else []),
         *_part("Attempts", ["attempts", "slots"], facts.attempt_rows(data)),
         *_part("Reasons of failures", ["slots", "reason", "which"], failures),
+        *(f"The whole error of slot {each.slots[0]}:\n\n{_fenced(each.text)}" for each in found),
         *_part("Skipped", ["slots", "reason"], facts.skipped_reasons(data)),
         *_part("Plan and outcome", planned.HEAD, planned.plan_rows(data)),
         *_part("Where the cores' time went", ["", "core time", "share"], facts.cost_rows(data)),
         *_part("Workers", worker_head, workers),
-        f"## Specification\n\n{fence}yaml\n{specification}{fence}",
+        f"## Specification\n\n{_fenced(facts.specification_text(data), 'yaml')}",
         "## Versions and machines",
         _text(ran_on.in_words(groups)),
         *([_table(ground_head, ground)] if ground else []),
@@ -124,6 +123,12 @@ def _part(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [[_text(cell) for cell in head], ["---"] * len(head), *([_text(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """As it is, line by line; the fence is longer than any that a user may have written."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def _text(text: str) -> str:
