@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .campaigns import Corebound, ran, rows, written
+from .campaigns import Corebound, opened_study, ran, rows, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,12 @@ def numbers_of_numpy(trial, context):
     context.progress(10**12)
     time.sleep(2.5)  # some heartbeats carry it
     return numpy.float64(1.0)
+
+
+def counts_samples(trial):
+    for samples in (2**31 - 1, 2**31, numpy.int64(2**40)):
+        trial.report(samples / 2**40, samples)
+    return 0.5
 
 
 def imports_torch(trial, context):
@@ -161,6 +167,25 @@ def test_numbers_of_numpy_are_numbers(corebound: Corebound, ledger: Ledger, fold
     assert (row["state"], row["attempts"], row["error"]) == ("succeeded", 1, None)
     (worker,) = ledger.workers.rows(ledger.campaigns.get("numbers").campaign_id)
     assert worker.exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["entrypoint", "command"])
+def test_a_report_of_a_step_that_no_column_holds_costs_that_report_alone(
+    corebound: Corebound, ledger: Ledger, folder: Path, kind: str
+) -> None:
+    lines = "".join(f"echo loss={step / 2**40} step={step}; " for step in (2**31 - 1, 2**31, 2**40))
+    spec = (
+        calling("counts_samples")
+        if kind == "entrypoint"
+        else {"trial": {"command": ["sh", "-c", f"{lines}echo loss=0.5"]}}
+    )
+    ran(corebound, written(folder, f"samples-{kind}", **{**spec, "trials": 1}))
+    (row,) = rows(ledger, f"samples-{kind}")
+    assert (row["state"], row["values"], row["error"]) == ("succeeded", {"loss": 0.5}, None)
+    with opened_study(ledger, f"samples-{kind}") as study:
+        assert list(study.trials[0].intermediate_values) == [2**31 - 1]
+    output = corebound("logs", f"samples-{kind}", "0").stdout
+    assert output.count("reports from step 2147483648 on are left out, and no pruner sees them") == 1
 
 
 def test_torch_that_is_imported_in_a_trial_draws_from_its_slots_seed(

@@ -25,7 +25,7 @@ MOST_CHECKPOINT_BYTES: Final = 256 * 2**20
 """A checkpoint is one row of the database, held in memory on its way there; PostgreSQL itself ends at 1 GiB."""
 
 LARGEST_STEP: Final = 2**31 - 1
-"""What the ledger's columns hold; a step beyond it is shown as this one."""
+"""What the ledger's columns and Optuna's hold; a step beyond it is shown as this one, and no report."""
 
 KEEPING_SHARE: Final = 1 / 400
 """Of an attempt's time, what having its state at hand may cost."""
@@ -122,8 +122,8 @@ class AttemptContext:
         return None if payload is None else decode_state(payload)
 
     def progress(self, step: int, steps: int | None = None) -> None:
-        """Show how far the attempt is."""
-        self.report_progress(_within(step), _storable(steps))
+        """Show how far the attempt is; numbers beyond :data:`LARGEST_STEP` are shown as that."""
+        self.report_progress(within(step), _storable(steps))
 
 
 class Objective(Protocol):
@@ -134,10 +134,18 @@ class Objective(Protocol):
 
 
 def _storable(step: int | None) -> int | None:
-    return None if step is None else _within(step)
+    return None if step is None else within(step)
 
 
-def _within(step: int) -> int:
+def is_beyond(step: int) -> bool:
+    """Whether it is a number, of whatever library, that no column of a step holds."""
+    try:
+        return int(step) > LARGEST_STEP
+    except (TypeError, ValueError, OverflowError):
+        return False  # Optuna says what is wrong with it
+
+
+def within(step: int) -> int:
     """A plain integer, whatever library it is of, that the ledger can hold."""
     return max(-LARGEST_STEP, min(int(step), LARGEST_STEP))
 
