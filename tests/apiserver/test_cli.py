@@ -84,6 +84,14 @@ def test_a_dry_run_changes_nothing(user: User, campaigns: Applied) -> None:
     assert "there are: none" in err
 
 
+def test_a_name_that_no_parameter_has_is_told(user: User, campaigns: Applied) -> None:
+    search = {"parameters": [{"name": "lr", "type": "float", "low": 0, "high": 1}]}
+    trial = {"command": ["sh", "-c", "echo loss={learning_rate}"]}
+    out, err = user("submit", "-f", user.file("poles", search=search, trial=trial), "--dry-run")
+    assert "warning: {learning_rate} in spec.trial.command is no parameter" in err
+    assert "poles created" in out
+
+
 def test_fields_of_other_programs_are_theirs_those_of_kubectl_are_the_users(user: User, campaigns: Applied) -> None:
     campaigns.apply("poles", trials=4, suspend=True)  # kubectl apply
     assert "grows from 4 to 6" in user("submit", "-f", user.file("poles", trials=6))[0]

@@ -46,10 +46,13 @@ def submit(*, file: Path, watch: bool, wait: bool, dry_run: bool, force: bool, p
     """
     from corebound.api.errors import UsageError
     from corebound.api.loading import load_manifest
+    from corebound.planning.placeholders import misspelt_placeholders
 
     if dry_run and (watch or wait):
         raise UsageError("--dry-run changes nothing that could be watched or waited for")
     campaign, manifest = load_manifest(file)
+    for text in misspelt_placeholders(campaign.spec):
+        reply.note(f"warning: {text}")
     own = campaign.metadata.namespace
     if own and place.namespace and own != place.namespace:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""What to beware of in an allowed plan: few adaptive rounds, idle cores, packing waste, a budget too small. Pure.
+"""What to beware of in an allowed plan: a name no parameter has, few rounds, idle cores, waste, a budget too small. Pure.
 
 Each warning is one sentence with its numbers and the setting that would change it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from corebound.planning.figures import ROUNDS_TOLERABLE, Figures, sampler_name
+from corebound.planning.placeholders import misspelt_placeholders
 from corebound.planning.pools import places, whole_cores
 from corebound.planning.waves import workers_for_rounds
 from corebound.planning.wording import count_text, money_text, number_text
@@ -19,6 +20,7 @@ WASTE_WORTH_SAYING: Final = 0.1
 def warnings_of(figures: Figures, *, workers: int, rounds: float | None) -> tuple[str, ...]:
     """All warnings of a plan, the most costly mistake first."""
     found = [
+        *misspelt_placeholders(figures.spec),
         _few_rounds(figures, workers=workers, rounds=rounds),
         _idle_for_want_of_trials(figures, workers=workers),
         _packing_waste(figures),
