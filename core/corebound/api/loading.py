@@ -8,6 +8,7 @@ Every problem names file, line and field, what was found and what is allowed, wi
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
@@ -49,26 +50,36 @@ _SERVER_OWNED: Final = {
 }
 """What an API server adds to ``metadata``; left out, so that what ``kubectl get -o yaml`` prints loads again."""
 _PARAMETERS: Final = ("spec", "search", "parameters")
+STANDARD: Final = FilePath("-")
+"""In place of a file: standard input, or for what is written standard output."""
 
 
 def load_campaign(path: FilePath) -> SearchCampaign:
-    """The campaign in the file ``path``. Raises :class:`SpecError` with every problem."""
-    return load_campaign_text(_bytes_of(path), file=str(path))
+    """The campaign in the file ``path``, :data:`STANDARD` included. Raises :class:`SpecError` with every problem."""
+    return load_campaign_text(_bytes_of(path), file=name_of(path))
 
 
 def load_manifest(path: FilePath) -> tuple[SearchCampaign, dict[str, Any]]:
     """The campaign in the file ``path``, and the object as the file writes it, for an API server: nothing is filled in."""
-    document = read_document(_bytes_of(path), file=str(path))
-    return _campaign(document, str(path)), _without_nulls(SearchCampaign, _without_what_servers_add(document.value))
+    file = name_of(path)
+    document = read_document(_bytes_of(path), file=file)
+    return _campaign(document, file), _without_nulls(SearchCampaign, _without_what_servers_add(document.value))
+
+
+def name_of(path: FilePath) -> str:
+    """What messages call the file."""
+    return "standard input" if path == STANDARD else str(path)
 
 
 def _bytes_of(path: FilePath) -> bytes:
     try:
+        if path == STANDARD:
+            return sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b""
         with FilePath(path).open("rb") as opened:
             return opened.read(MOST_BYTES + 1)
     except OSError as error:
         message = f"cannot be read: {error.strerror}; expected a campaign's YAML file"
-        raise SpecError([Problem(file=str(path), message=message)]) from error
+        raise SpecError([Problem(file=name_of(path), message=message)]) from error
     except ValueError as error:
         raise SpecError([Problem(file=repr(str(path)), message="is no name of a file")]) from error
 

@@ -1,4 +1,4 @@
-"""A campaign that was described by options, as a file (``--write-yaml``).
+"""A campaign that was described by options, as a file (``--write-yaml``), or on standard output for ``-``.
 
 What could go wrong: a file that is there already, or a folder from which its entry point would not be found.
 """
@@ -15,12 +15,20 @@ if TYPE_CHECKING:
 
 
 def written(campaign: SearchCampaign, path: Path, reply: Reply) -> None:
-    """The campaign as a file, never over another one."""
+    """The campaign as a file, never over another one; on standard output it is all that is there."""
     from pathlib import Path
 
+    import click
+
     from corebound.api.errors import UsageError
+    from corebound.api.loading import STANDARD
     from corebound.api.writing import campaign_yaml
 
+    if path == STANDARD:
+        if reply.as_json:
+            raise UsageError("--json says where the file is, but none is written here; leave one of them out")
+        click.echo(campaign_yaml(campaign), nl=False)
+        return
     if path.absolute().parent != Path.cwd():
         raise UsageError(
             f"{path} is in another folder, but entry points are searched from the file's own; write it here"

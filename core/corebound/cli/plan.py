@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "--file",
     required=True,
     type=click.Path(path_type=Path),
-    help="The campaign's YAML file.",
+    help="The campaign's YAML file; - reads standard input.",
 )
 @click.option("--cores", type=float, help="Plan for a node with this many cores instead of this machine.")
 @click.option("--allocatable", type=float, help="Of these cores, how many a node has to give; default: all.")

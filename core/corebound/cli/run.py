@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("entrypoint", required=False)
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="The campaign's YAML file.")
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="The campaign's YAML file; - reads standard input.")
 @click.option("--name", help="With an ENTRYPOINT: the campaign's name (default: made of ENTRYPOINT).")
 @click.option("-n", "--trials", type=int, help="With an ENTRYPOINT: number of trials (default 100).")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), help="With an ENTRYPOINT (default minimize).")
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 @click.option("-p", "--population", type=int, help="With -c: networks in each generation of one seed.")
 @click.option("-t", "--threads", type=int, help="With an ENTRYPOINT or -c: threads of each trial (default auto).")
 @click.option(
-    "--write-yaml", type=click.Path(path_type=Path), help="With an ENTRYPOINT: write the campaign to this file and end."
+    "--write-yaml",
+    type=click.Path(path_type=Path),
+    help="With an ENTRYPOINT: write the campaign to this file (-: standard output) and end.",
 )
 @click.option("--fresh", is_flag=True, help="Start a new study; the old one is kept as NAME@1.")
 @click.option(

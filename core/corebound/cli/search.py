@@ -35,7 +35,11 @@ from corebound.cli.options import Reply, epilog, reply_options, storage_option
 @click.option("-t", "--threads", type=int, help="Threads of each trial (default: auto).")
 @click.option("--limit-threads", is_flag=True, help="Accepted; threads are always limited.")
 @click.option("--preset", help="Preset to begin with (default: the one called NAME, else default).")
-@click.option("--write-yaml", type=click.Path(path_type=Path), help="Write the campaign to this file and end.")
+@click.option(
+    "--write-yaml",
+    type=click.Path(path_type=Path),
+    help="Write the campaign to this file (-: standard output) and end.",
+)
 @click.option("--fresh", is_flag=True, help="Start a new study; the old one is kept as NAME@1.")
 @click.option("--cores", type=int, help="Run as on so many cores, bound to none: for trials that mostly wait.")
 @reply_options

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
         shared=CLUSTER_STATUSES,
     )
 )
-@click.option("-f", "--file", type=click.Path(path_type=Path), required=True, help="The campaign's YAML file.")
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The campaign's YAML file; - reads standard input.",
+)
 @click.option("--watch", is_flag=True, help="Show how it is doing, until it is over.")
 @click.option("--wait", is_flag=True, help="Wait until it is over, without showing how it is doing.")
 @click.option("--dry-run", is_flag=True, help="Let the cluster check it, and change nothing.")
@@ -45,7 +51,7 @@ def submit(*, file: Path, watch: bool, wait: bool, dry_run: bool, force: bool, p
     not set stay as they are. What changes results cannot change; trials may grow.
     """
     from corebound.api.errors import UsageError
-    from corebound.api.loading import load_manifest
+    from corebound.api.loading import load_manifest, name_of
     from corebound.planning.placeholders import misspelt_placeholders
 
     if dry_run and (watch or wait):
@@ -56,7 +62,7 @@ def submit(*, file: Path, watch: bool, wait: bool, dry_run: bool, force: bool, p
     own = campaign.metadata.namespace
     if own and place.namespace and own != place.namespace:
         raise UsageError(
-            f"{file}: metadata.namespace: found {own!r}, but -n says {place.namespace!r}; leave one of them out"
+            f"{name_of(file)}: metadata.namespace: found {own!r}, but -n says {place.namespace!r}; leave one of them out"
         )
     place = Place(on_cluster=True, context=place.context, namespace=place.namespace or own)
     campaigns = campaigns_at(place)
