@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .campaigns import Corebound, ran, rows, written
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pytest
 
     import pytest
 
@@ -69,7 +72,59 @@ def test_the_best_network_is_drawn_exported_and_replayed(corebound: Corebound, t
     assert "kept was 2.0" in differs.stdout
     network.write_text(json.dumps({**changed, "task": "cartpol"}), encoding="utf-8")
     wrong = corebound("replay", str(network))
-    assert (wrong.returncode, "did you mean 'cartpole'?" in wrong.stderr) == (1, True)
+    assert (wrong.returncode, "did you mean 'cartpole'?" in wrong.stderr) == (2, True)
+
+
+TASK = """
+class Walker:
+    inputs, outputs, solved = 1, 1, None
+
+    def evaluate(self, networks):
+        import torch
+
+        return torch.full((networks.lanes,), 0.25)
+
+
+class Broken(Walker):
+    def __init__(self):
+        raise RuntimeError("no legs")
+"""
+
+
+def test_a_task_of_ones_own_is_replayed_as_export_says(
+    corebound: Corebound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_task, elsewhere = tmp_path / "of task", tmp_path / "elsewhere"
+    of_task.mkdir()
+    elsewhere.mkdir()
+    (of_task / "walker.py").write_text(TASK, encoding="utf-8")
+    ran(
+        corebound,
+        written(
+            of_task,
+            "walker",
+            trials=1,
+            objectives=[{"metric": "fitness", "direction": "maximize"}],
+            trial={"workload": {"task": "walker.py:Walker", "population": 4, "generations": 1}},
+        ),
+    )
+    monkeypatch.chdir(of_task)
+    here = corebound("export", "walker", "-o", "network.json", "--no-torchscript").stdout.splitlines()[-1]
+    assert here == "run it again with: corebound replay network.json"
+    monkeypatch.chdir(elsewhere)
+    there = corebound("export", "walker", "-o", "network.json", "--no-torchscript").stdout.splitlines()[-1]
+    command = there.removeprefix("run it again with: ")
+    assert command == f"corebound replay network.json --folder '{os.path.realpath(of_task)}'"
+    same = corebound(*shlex.split(command)[1:])
+    assert same.returncode == 0, same.stderr
+    wrong = corebound("replay", "network.json")
+    assert wrong.returncode == 2
+    assert f"{elsewhere}/walker.py does not exist" in wrong.stderr
+    assert f"name that folder with --folder (searched was {elsewhere})" in wrong.stderr
+    genome = json.loads(Path("network.json").read_text(encoding="utf-8"))
+    for task, status in (("wolker.walk:Walker", 2), ("walker.py:Wolker", 2), ("walker.py:Broken", 1)):
+        Path("network.json").write_text(json.dumps({**genome, "task": task}), encoding="utf-8")
+        assert corebound("replay", "network.json", "--folder", str(of_task)).returncode == status
 
 
 def test_files_of_a_slot_replace_their_own_and_nothing_else(

@@ -1,7 +1,8 @@
 """``python -m corebound_trial.genomes``: what the command line asks of a genome file that needs torch.
 
 The commands ``export`` and ``replay`` start it as a program of its own, since the core imports neither torch nor tasks. In:
-``replay FILE FOLDER`` or ``torchscript FILE OUTPUT``; out: one JSON object on stdout, ``error`` where it could not be done.
+``replay FILE FOLDER`` or ``torchscript FILE OUTPUT``; out: one JSON object on stdout, where it could not be done
+``error``, and ``is_there``: false if what the file names was not found.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from corebound.api.errors import ObjectiveError
+from corebound.api.errors import NotThereError, ObjectiveError
 from corebound.api.genome import Genome, from_json
 
 
@@ -26,7 +27,7 @@ def main(words: list[str]) -> int:
         else:
             found = _torchscript(genome, Path(place), {name: exported[name] for name in ("campaign", "slot")})
     except ObjectiveError as error:
-        sys.stdout.write(json.dumps({"error": str(error)}))
+        sys.stdout.write(json.dumps({"error": str(error), "is_there": not isinstance(error, NotThereError)}))
         return 1
     sys.stdout.write(json.dumps(found))
     return 0

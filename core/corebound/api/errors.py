@@ -117,6 +117,12 @@ class ObjectiveError(CoreboundError):
     """The objective cannot be loaded or returned something that is no result."""
 
 
+class NotThereError(ObjectiveError):
+    """No such file, module, function, class or task as the objective is named by."""
+
+    exit_code = 2
+
+
 class ClusterError(CoreboundError):
     """Kubernetes could not do what was asked."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from corebound.cli.genomes import asked_of_worker, genome_of, is_exported, is_torchscript, row_of
+from corebound.cli.genomes import asked_of_worker, genome_of, is_exported, is_torchscript, replay_words, row_of
 from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
 
 
@@ -68,7 +68,7 @@ def export(
     )
     said = {"wrote": [each for each in kinds if each not in replaced], "replaced": replaced}
     files = ", ".join(f"{word} {' and '.join(map(str, each))}" for word, each in said.items() if each)
-    lines = [f"{files}: {size}", f"run it again with: corebound replay {path}"]
+    lines = [f"{files}: {size}", f"run it again with: {replay_words(path, genome, campaign)}"]
     reply.outcome(found, lines, short=[*map(str, kinds)])
 
 

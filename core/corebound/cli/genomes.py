@@ -7,6 +7,7 @@ a slot without a finished trial, a trial of something else than the built-in wor
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -87,8 +88,8 @@ def is_torchscript(path: Path, origin: Mapping[str, Any]) -> bool:
 
 
 def asked_of_worker(*words: str) -> dict[str, Any]:
-    """What ``corebound_trial.genomes`` answers. Raises :class:`ObjectiveError` with its reason."""
-    from corebound.api.errors import MissingRequirementError, ObjectiveError
+    """What ``corebound_trial.genomes`` answers. Raises :class:`NotThereError` or :class:`ObjectiveError` with its reason."""
+    from corebound.api.errors import MissingRequirementError, NotThereError, ObjectiveError
 
     command = [sys.executable, "-m", "corebound_trial.genomes", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -101,8 +102,18 @@ def asked_of_worker(*words: str) -> dict[str, Any]:
     except (IndexError, ValueError) as error:
         raise ObjectiveError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.strip()}") from error
     if "error" in answer:
-        raise ObjectiveError(answer["error"])
+        raise (ObjectiveError if answer["is_there"] else NotThereError)(answer["error"])
     return answer
+
+
+def replay_words(path: Path, genome: Genome, campaign: CampaignRecord) -> str:
+    """The command that runs it again; a task of the user's own is searched where the campaign's files were."""
+    import os
+
+    command = ["corebound", "replay", str(path)]
+    if ":" in genome.task and campaign.folder != os.path.realpath("."):
+        command += ["--folder", campaign.folder or "FOLDER"]
+    return shlex.join(command)
 
 
 def read_genome(path: Path) -> Genome:

@@ -15,7 +15,11 @@ DIFFERS_STATUS = 1
 @click.command(
     epilog=epilog(
         examples=["corebound replay pole-balancing-3.json", "corebound replay walker-0.json --folder ../walker"],
-        statuses={0: "the same fitness to the last bit", DIFFERS_STATUS: "another fitness, or the task failed"},
+        statuses={
+            0: "the same fitness to the last bit",
+            DIFFERS_STATUS: "another fitness, or the task failed",
+            2: "FILE or its task is not there",
+        },
     )
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -26,8 +30,16 @@ def replay(*, file: Path, folder: Path | None, reply: Reply) -> None:
 
     The last bits may differ on another kind of CPU or with another version of torch.
     """
+    from corebound.api.errors import NotThereError
+
     genome = read_genome(file)
-    answer = asked_of_worker("replay", str(file), str((folder or Path.cwd()).absolute()))
+    place = (folder or Path.cwd()).absolute()
+    try:
+        answer = asked_of_worker("replay", str(file), str(place))
+    except NotThereError as error:
+        if ":" not in genome.task:
+            raise
+        raise NotThereError(f"{error}; name that folder with --folder (searched was {place})") from error
     same = answer["fitness"] == genome.fitness
     said = "the same to the last bit" if same else "another CPU, version or task than it was found with?"
     lines = [

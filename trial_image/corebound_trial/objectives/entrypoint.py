@@ -19,7 +19,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.errors import ObjectiveError
+from corebound.api.errors import NotThereError, ObjectiveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +35,10 @@ _OURS: Final = Path(__file__).resolve().parents[1]
 
 
 def load_function(name: str, *, folder: Path) -> Any:
-    """The object that ``name`` names. Raises :class:`ObjectiveError` with the user's own traceback where it raised."""
+    """The object that ``name`` names.
+
+    Raises :class:`NotThereError`, or :class:`ObjectiveError` with the user's own traceback where it raised.
+    """
     module_name, _, attribute = name.partition(":")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -46,7 +49,7 @@ def load_function(name: str, *, folder: Path) -> Any:
     except (Exception, SystemExit) as error:
         raise ObjectiveError(f"{name} cannot be imported, it raised:\n{user_traceback(error)}") from error
     if not hasattr(module, attribute):
-        raise ObjectiveError(
+        raise NotThereError(
             f"{name}: {module_name} has no {attribute!r}{nearest(attribute, dir(module))}; expected a function or class there"
         )
     found = getattr(module, attribute)
@@ -109,7 +112,7 @@ def _import(module_name: str, folder: Path) -> ModuleType:
         parent, _, last = missing.rpartition(".")
         places = getattr(sys.modules.get(parent), "__path__", None) if parent else [str(folder), *sys.path]
         near = nearest(last, {found.name for found in pkgutil.iter_modules(places or [])})
-        raise ObjectiveError(
+        raise NotThereError(
             f"there is no module {missing!r}{near}; searched from {folder}, expected package.module:function or "
             "file.py:function there, or an installed package"
         ) from error
@@ -119,7 +122,7 @@ def _load_file(path: Path) -> ModuleType:
     """The file as a module, once per process: a callback in it shares what the objective keeps there."""
     if not path.is_file():
         near = nearest(path.name, (found.name for found in path.parent.glob("*.py")))
-        raise ObjectiveError(f"{path} does not exist{near}; the file is searched from the campaign file's folder")
+        raise NotThereError(f"{path} does not exist{near}; the file is searched from the campaign file's folder")
     # Under its own name, so that others can import it and pickle finds it, unless that name is taken.
     for module_name in (path.stem, f"corebound_objective_{path.stem}"):
         loaded = sys.modules.get(module_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from corebound.api.errors import ObjectiveError
+from corebound.api.errors import NotThereError, ObjectiveError
 from corebound_trial.neuroevolution.tasks.builtin import BUILT_IN, task_class
 from corebound_trial.objectives.entrypoint import load_function, made, nearest
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def load_task(name: str, *, arguments: Mapping[str, Any], folder: Path) -> Task:
-    """Raises :class:`ObjectiveError`."""
+    """Raises :class:`NotThereError`, or another :class:`ObjectiveError`."""
     if ":" in name:
         found = load_function(name, folder=folder)
     elif name in BUILT_IN:
         found = task_class(name)
     else:
-        raise ObjectiveError(
+        raise NotThereError(
             f"{name!r} is no task{nearest(name, BUILT_IN)}; expected {', '.join(BUILT_IN)}, or a class of your own as "
             "package.module:Class or file.py:Class"
         )
