@@ -1,4 +1,4 @@
-"""``delete --data --local``: a campaign out of this machine's ledger, unless it is being run."""
+"""What is refused while a campaign is being run: ``delete --data --local``, and to stop the server that it needs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
+
+from corebound.local.postgres import EmbeddedPostgres
 
 from .campaigns import Corebound, ran, started, wait_until, written
 
@@ -25,6 +27,10 @@ def test_a_campaign_is_deleted_but_not_while_it_runs(
         refused = corebound("delete", "old", "--data", "--local", "--yes")
         assert refused.returncode == 2
         assert "old is being run; stop it first" in refused.stderr
+        stopping = corebound("storage", "--stop")
+        assert stopping.returncode == 2
+        assert stopping.stderr == "error: old is being run on the embedded server; stop it first, then the server\n"
+        assert ledger.campaigns.find("old") is not None, "the server is there"
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
     assert "add --data" in corebound("delete", "old", "--local").stderr
@@ -55,3 +61,19 @@ def test_at_a_terminal_a_person_is_asked(
         assert done.returncode == status, done.stderr
         assert "delete all trials and checkpoints of asked for good?" in done.stderr
         assert (ledger.campaigns.find("asked") is not None) == is_there
+
+
+def test_a_server_that_nobody_uses_is_stopped_and_one_that_is_not_there_is_said(
+    corebound: Corebound, tmp_path: Path
+) -> None:
+    home = str(tmp_path / "home")
+    never = corebound("storage", "--stop", COREBOUND_HOME=home)
+    assert (never.returncode, never.stdout) == (0, "no embedded server was running\n")
+    server = EmbeddedPostgres(tmp_path / "home" / "postgres-18")
+    with server.used():
+        server.keep()  # without any ledger yet
+    assert server.running
+    stopped = corebound("storage", "--stop", COREBOUND_HOME=home)
+    assert (stopped.returncode, stopped.stdout) == (0, "the embedded server is stopped\n")
+    assert not server.running
+    assert json.loads(corebound("storage", "--stop", "--json", COREBOUND_HOME=home).stdout) == {"stopped": False}

@@ -1,12 +1,19 @@
-"""``corebound storage``: the study for Optuna's own tools."""
+"""``corebound storage``: the study for Optuna's own tools.
+
+What could go wrong: the server would be stopped under a campaign that is being run; that is refused.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from corebound.cli.options import Reply, epilog, is_embedded, opened_ledger, reply_options, storage_option
+
+if TYPE_CHECKING:
+    from corebound.local.postgres import EmbeddedPostgres
 
 
 @click.command(
@@ -17,7 +24,10 @@ from corebound.cli.options import Reply, epilog, is_embedded, opened_ledger, rep
             'optuna-dashboard "$(corebound storage pole-balancing --quiet)"',
             "corebound storage --stop",
         ],
-        statuses={0: "printed, exported or stopped"},
+        statuses={
+            0: "printed, exported or stopped",
+            2: "wrong use, or refused with the reason: --stop while a campaign is being run",
+        },
     )
 )
 @click.argument("name", required=False)
@@ -38,7 +48,7 @@ def storage(
     """Print Optuna's URL and the study's name of campaign NAME.
 
     The embedded database is started if need be, and left running for other tools until corebound storage --stop. With
-    --quiet only the URL is printed.
+    --quiet only the URL is printed. --stop is refused while a campaign is being run.
     """
     from dataclasses import asdict
 
@@ -48,8 +58,7 @@ def storage(
     if stop:
         if name is not None or export is not None or not is_embedded(storage):
             raise UsageError("--stop stops the embedded server and goes with nothing else")
-        EmbeddedPostgres.of_this_user().stop()
-        reply.outcome({"stopped": True}, ["the embedded server is stopped"])
+        _stop(EmbeddedPostgres.of_this_user(), reply)
         return
     if name is None:
         raise UsageError("expected the NAME of a campaign; see them with: corebound watch --once")
@@ -78,3 +87,31 @@ def storage(
         [f"url:   {url}", f"study: {campaign.study_name}"],
         short=[url],
     )
+
+
+def _stop(server: EmbeddedPostgres, reply: Reply) -> None:
+    """Stop it, unless a campaign is being run. Raises :class:`CampaignConflictError` that names those."""
+    from corebound.api.errors import CampaignConflictError
+
+    if not (server.exists and server.running):
+        server.stop()  # nor is the next one to be left running
+        reply.outcome({"stopped": False}, ["no embedded server was running"])
+        return
+    if running := _running_campaigns():
+        are, them = ("is", "it") if len(running) == 1 else ("are", "them")
+        raise CampaignConflictError(
+            f"{', '.join(running)} {are} being run on the embedded server; stop {them} first, then the server"
+        )
+    server.stop()
+    reply.outcome({"stopped": True}, ["the embedded server is stopped"])
+
+
+def _running_campaigns() -> list[str]:
+    """Their names; none where the server holds no ledger, or does not answer: it can be stopped all the same."""
+    from corebound.api.errors import StorageError, UnknownCampaignError
+
+    try:
+        with opened_ledger(None, application="corebound-storage") as ledger:
+            return [each.name for each in ledger.campaigns.all() if ledger.campaigns.attended(each)]
+    except (StorageError, UnknownCampaignError):
+        return []
