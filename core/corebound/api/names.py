@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 import unicodedata
 from typing import Final
 
@@ -24,6 +25,7 @@ LONGEST_VARIABLE: Final = 256
 LONGEST_DOMAIN: Final = 253
 
 _FUNCTION: Final = re.compile(r"(?:[\w.]+|[^:\0\n]+\.py):[A-Za-z_]\w*")
+_IN_A_NOTEBOOK: Final = ".ipynb:"
 _CAMPAIGN_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -57,8 +59,19 @@ FUNCTION_PATTERN: Final = r"^([\p{L}\p{N}_.]+|[^:\x{0}\n]+\.py):[A-Za-z_][\p{L}\
 def check_function(value: object) -> object:
     """``package.module:name`` or ``file.py:name``. Raises ValueError."""
     if not isinstance(value, str) or not _FUNCTION.fullmatch(value) or len(value) > LONGEST_FUNCTION:
-        raise ValueError(f"found {shown(value)}, expected {FUNCTION_EXPECTED}")
+        raise ValueError(f"found {shown(value)}, expected {FUNCTION_EXPECTED}{notebook_remedy(value)}")
     return value
+
+
+def notebook_remedy(function: object) -> str:
+    """How a function of a notebook is made one of a Python file; nothing for any other."""
+    notebook, in_a_notebook, name = str(function).partition(_IN_A_NOTEBOOK)
+    if not in_a_notebook:
+        return ""
+    return (
+        f"; write the notebook as a Python file with: jupyter nbconvert --to script {shlex.quote(f'{notebook}.ipynb')}, "
+        f"then name {notebook}.py:{name}"
+    )
 
 
 def check_task(value: object) -> object:

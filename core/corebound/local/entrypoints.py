@@ -1,6 +1,6 @@
-"""The Python files that a campaign names, looked for before anything starts. Modules are found when they are imported.
+"""The Python files that a campaign names, looked for and into before anything starts. Modules are found when imported.
 
-What could go wrong: a file that is there but does not import; then each trial fails with its own error.
+What could go wrong: a file that is there, with the name in it, but does not import; then each trial fails with its own error.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import Problem, SpecError
 from corebound.api.model import nearest
+from corebound.api.names import notebook_remedy
+from corebound.local.source import fault_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +22,24 @@ _IN_A_FILE: Final = ".py:"
 
 
 def check_entrypoints(spec: CampaignSpec, folder: Path) -> None:
-    """Raise :class:`SpecError` that names every ``file.py:name`` whose file is not there."""
-    problems = []
-    for field, function in named_functions(spec):
-        name, in_a_file, _ = function.rpartition(_IN_A_FILE)
-        path = folder / f"{name}.py"
-        if in_a_file and not path.is_file():
-            near = nearest(path.name, [found.name for found in path.parent.glob("*.py")])
-            remedy = near or "; it is searched from the campaign file's folder"
-            problems.append(Problem(field=field, message=f"{path} does not exist{remedy}"))
-    if problems:
+    """Raise :class:`SpecError` that names every function which certainly cannot be had from its file."""
+    faults = [(field, _fault(function, folder)) for field, function in named_functions(spec)]
+    if problems := [Problem(field=field, message=fault) for field, fault in faults if fault is not None]:
         raise SpecError(problems)
+
+
+def _fault(function: str, folder: Path) -> str | None:
+    if remedy := notebook_remedy(function):
+        return f"found {function}, expected a function of a Python file{remedy}"
+    file, in_a_file, name = function.rpartition(_IN_A_FILE)
+    if not in_a_file:
+        return None
+    path = folder / f"{file}.py"
+    if path.is_file():
+        return fault_of(path, name, folder=folder)
+    near = nearest(path.name, [found.name for found in path.parent.glob("*.py")])
+    remedy = near or "; it is searched from the campaign file's folder"
+    return f"{path} does not exist{remedy}"
 
 
 def own_files(spec: CampaignSpec, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The files of a folder that a campaign runs."""
+"""The files of a folder that a campaign runs, and what is wrong with them before anything starts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from corebound.api.errors import SpecError
 from corebound.api.loading import campaign_from_mapping
-from corebound.local.entrypoints import own_files
+from corebound.local.entrypoints import check_entrypoints, own_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +49,34 @@ def test_only_files_that_are_there_are_named(trial: dict[str, Any], expected: li
     for name in ("train.py", "calls.py", "package/train.py"):
         (tmp_path / name).touch()
     assert own_files(spec(trial), tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("trial", "said"),
+    [
+        (
+            {"entrypoint": "nb.ipynb:objective"},
+            "spec.trial.entrypoint: found nb.ipynb:objective, expected a function of a Python file; write the notebook as a "
+            "Python file with: jupyter nbconvert --to script nb.ipynb, then name nb.py:objective",
+        ),
+        (
+            {"entrypoint": "train.py:objectve", "callbacks": ["train.py:note", "train.py:notes"]},
+            "spec.trial.entrypoint: {folder}/train.py has no 'objectve'; did you mean 'objective'?\n"
+            "spec.trial.callbacks[1]: {folder}/train.py has no 'notes'; did you mean 'note'?",
+        ),
+        (
+            {"workload": {**WORKLOAD, "task": "train.py:Walker"}},
+            "spec.trial.workload.task: {folder}/train.py has no 'Walker'; expected a function or class there",
+        ),
+    ],
+)
+def test_what_certainly_cannot_work_is_refused(trial: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("def objective(trial): pass\ndef note(study, trial): pass")
+    with pytest.raises(SpecError) as raised:
+        check_entrypoints(spec(trial), tmp_path)
+    assert str(raised.value) == said.format(folder=tmp_path)
+
+
+def test_a_notebook_in_a_folder_is_refused_with_the_file() -> None:
+    with pytest.raises(SpecError, match=r"jupyter nbconvert --to script 'my work/nb.ipynb', then name my work/nb.py:f"):
+        spec({"entrypoint": "my work/nb.ipynb:f"})

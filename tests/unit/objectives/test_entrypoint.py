@@ -112,6 +112,7 @@ def test_a_class_is_made_once(tmp_path: Path) -> None:
         ("objective = 3", "mytrain.py:objective", {}, ["is of type int, expected a function or a class"]),
         ("import not_there", "mytrain.py:objective", {}, ["line 1", "import not_there", "No module named 'not_there'"]),
         ("import not_there", "mytrain:objective", {}, ["line 1", "import not_there", "No module named 'not_there'"]),
+        ("from . import x", "mytrain.py:objective", {}, ["line 1", "from . import x", "import without the dot"]),
         ("def f(:", "mytrain.py:objective", {}, ["SyntaxError", "def f(:"]),
         ("import sys\nsys.exit(4)", "mytrain.py:objective", {}, ["line 2", "SystemExit: 4"]),
         ("1/0", "mytrain.py:objective", {}, ["line 1", "ZeroDivisionError"]),
@@ -134,6 +135,16 @@ def test_what_cannot_work_is_said_when_it_is_loaded(
         assert part in str(raised.value)
     assert "corebound_trial" not in str(raised.value)
     assert "importlib" not in str(raised.value)
+
+
+def test_a_file_of_a_package_that_imports_relatively_is_named_as_a_module_instead(tmp_path: Path) -> None:
+    write(tmp_path, "", "mypackage/__init__.py")
+    write(tmp_path, "X = 1.5", "mypackage/data.py")
+    text = "import mypackage\nfrom .data import X\ndef objective(trial): return X"
+    write(tmp_path, text, "mypackage/train.py")
+    with pytest.raises(ObjectiveError, match=r"; name it as a module of its package: mypackage\.train:objective$"):
+        load_function("mypackage/train.py:objective", folder=tmp_path)
+    assert load_function("mypackage.train:objective", folder=tmp_path)(None) == 1.5
 
 
 def test_a_file_that_failed_to_load_leaves_no_half_of_it(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import NotThereError, ObjectiveError
+from corebound.local.source import as_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,7 +48,10 @@ def load_function(name: str, *, folder: Path) -> Any:
     except ObjectiveError:
         raise
     except (Exception, SystemExit) as error:
-        raise ObjectiveError(f"{name} cannot be imported, it raised:\n{user_traceback(error)}") from error
+        remedy = ""
+        if module_name.endswith(".py") and isinstance(error, ImportError) and "attempted relative import" in str(error):
+            remedy = as_module(folder / module_name, attribute, folder=folder)
+        raise ObjectiveError(f"{name} cannot be imported, it raised:\n{user_traceback(error)}{remedy}") from error
     if not hasattr(module, attribute):
         raise NotThereError(
             f"{name}: {module_name} has no {attribute!r}{nearest(attribute, dir(module))}; expected a function or class there"
