@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from corebound.api.contract import thread_environment
+from corebound.api.errors import StorageError, StorageUnreachableError
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
@@ -234,3 +235,10 @@ def _works(pid: int) -> bool:
     """Whether it does; its supervisor, which waits for the database, has yet to wait for it."""
     stat = process_stat(pid)
     return stat is not None and not stat.has_ended
+
+
+def test_a_server_that_cannot_be_trusted_is_not_waited_for(proxy: PostgresProxy) -> None:
+    """The embedded server knows no TLS."""
+    with pytest.raises(StorageError, match=r"refused: .*SSL") as found:
+        open_ledger(f"{proxy.url}?sslmode=require", application="tests")
+    assert not isinstance(found.value, StorageUnreachableError)

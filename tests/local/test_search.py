@@ -13,8 +13,6 @@ from .campaigns import Corebound, ran, rows, written
 if TYPE_CHECKING:
     import pytest
 
-    import pytest
-
     from corebound.ledger.ledger import Ledger
 
 SMALL = ("-g", "3", "-s", "2", "-p", "32")

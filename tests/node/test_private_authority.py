@@ -1,4 +1,4 @@
-"""A database outside the cluster, its certificate signed by a private authority: operator, workers and one-shot pods check it."""
+"""A database whose certificate a private authority signed: operator, workers and one-shot pods check it."""
 
 from __future__ import annotations
 

@@ -28,6 +28,10 @@ _REFUSED_LOGIN: Final = re.compile(
     r"FATAL: .*(password authentication failed|does not exist|no pg_hba\.conf entry|not permitted to log in)"
 )
 """While connecting the driver has no SQLSTATE, only the server's words; in another language trying again does no harm."""
+_UNTRUSTED: Final = re.compile(
+    r"root certificate file|certificate verify failed|does not match host name|server does not support SSL"
+)
+"""The driver's own words where it does not go on with a server that the address tells it to check."""
 _UNKNOWN_LOGIN: Final = re.compile(
     r'FATAL: .*(password authentication failed|role ".*" does not exist|not permitted to log in)'
 )
@@ -197,6 +201,8 @@ def is_passing(error: DBAPIError) -> bool:
     """Whether trying again may help: a lost connection, a server that starts or stops, a deadlock, a lock time-out."""
     state = getattr(error.orig, "sqlstate", None) or ""
     if state[:2] == "28" or state[:2] == "3D" or (not state and _REFUSED_LOGIN.search(str(error.orig))):
+        return False
+    if not state and _UNTRUSTED.search(str(error.orig)):
         return False
     if state[:2] in ("08", "40", "57", "53") or state in ("55P03", "25P03", READ_ONLY):
         return True
