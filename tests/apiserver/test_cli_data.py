@@ -310,7 +310,7 @@ def test_the_last_campaign_of_a_namespace_goes_with_its_data_though_it_is_runnin
 
 
 def test_a_deletion_whose_data_cannot_be_reached_waits_and_goes_on(tenant: User, campaigns: Campaigns) -> None:
-    for name in ("poles", "given-up"):
+    for name in ("poles", "given-back"):
         campaigns.apply(name, trials=1)
         campaigns.phase(name, "Succeeded")
         _, err = tenant("delete", name, "--data", "--yes", "--image", "trail:test", status=1)
@@ -318,7 +318,7 @@ def test_a_deletion_whose_data_cannot_be_reached_waits_and_goes_on(tenant: User,
         assert f"{name} waits to be deleted until its data is: repeat the command" in err
         assert tenant("watch", name, "--once")[0].startswith(f"{name}: being deleted, ")
     assert "and its data: 1 trial\n" in tenant("delete", "poles", "--data", "--yes")[0]
-    assert "its results stay in the ledger" in tenant("delete", "given-up")[0]
+    assert "its results stay in the ledger" in tenant("delete", "given-back")[0]
     assert json.loads(campaigns.plane.kubectl("get", "sc", "-n", tenant.namespace, "-o", "json"))["items"] == []
 
 

@@ -130,28 +130,28 @@ def test_files_of_a_slot_replace_their_own_and_nothing_else(
 ) -> None:
     trial = {"workload": {"mode": "neat", "task": "xor", "population": 32, "generations": 2}}
     objectives = [{"metric": "fitness", "direction": "maximize"}]
-    for name in ("kept", "other"):
+    for name in ("exported", "exported-too"):
         ran(corebound, written(tmp_path, name, trials=1, objectives=objectives, trial=trial))
     monkeypatch.chdir(tmp_path)
-    for command, name in (("show", "kept-0.html"), ("export", "kept-0.json"), ("export", "kept-0.pt")):
+    for command, name in (("show", "exported-0.html"), ("export", "exported-0.json"), ("export", "exported-0.pt")):
         (tmp_path / name).write_text("mine", encoding="utf-8")
-        done = corebound(command, "kept", "0")
+        done = corebound(command, "exported", "0")
         assert done.returncode == 2
         assert f"{name} exists already and is no " in done.stderr
-        assert "of kept, slot 0; choose another place with -o FILE" in done.stderr
+        assert "of exported, slot 0; choose another place with -o FILE" in done.stderr
         assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
-        assert len(list(tmp_path.glob("kept-0.*"))) == 1, "nothing is half written"
+        assert len(list(tmp_path.glob("exported-0.*"))) == 1, "nothing is half written"
         (tmp_path / name).unlink()
-    assert corebound("show", "kept").stdout == f"wrote {tmp_path}/kept-0.html\n"
-    assert corebound("show", "kept").stdout == f"replaced {tmp_path}/kept-0.html\n"
-    assert corebound("export", "kept").stdout.startswith("wrote kept-0.json and kept-0.pt: ")
-    (tmp_path / "kept-0.pt").unlink()
-    assert corebound("export", "kept").stdout.startswith("wrote kept-0.pt, replaced kept-0.json: ")
-    again = json.loads(corebound("export", "kept", "--json").stdout)
-    assert again["replaced"] == again["written"] == ["kept-0.json", "kept-0.pt"]
-    for command, name in (("show", "kept-0.html"), ("export", "kept-0.json")):
+    assert corebound("show", "exported").stdout == f"wrote {tmp_path}/exported-0.html\n"
+    assert corebound("show", "exported").stdout == f"replaced {tmp_path}/exported-0.html\n"
+    assert corebound("export", "exported").stdout.startswith("wrote exported-0.json and exported-0.pt: ")
+    (tmp_path / "exported-0.pt").unlink()
+    assert corebound("export", "exported").stdout.startswith("wrote exported-0.pt, replaced exported-0.json: ")
+    again = json.loads(corebound("export", "exported", "--json").stdout)
+    assert again["replaced"] == again["written"] == ["exported-0.json", "exported-0.pt"]
+    for command, name in (("show", "exported-0.html"), ("export", "exported-0.json")):
         before = (tmp_path / name).read_bytes()
-        done = corebound(command, "other", "0", "-o", name)
+        done = corebound(command, "exported-too", "0", "-o", name)
         assert (done.returncode, "is no " in done.stderr) == (2, True), "another campaign's"
         assert (tmp_path / name).read_bytes() == before
 
