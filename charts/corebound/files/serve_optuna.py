@@ -54,4 +54,4 @@ def plain(start_response, status, text, *headers):
 
 # The first process of a container ignores what it has no handler for.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-make_server("0.0.0.0", int(PORT), answer, server_class=Server).serve_forever()  # noqa: S104  the pod's own address
+make_server("", int(PORT), answer, server_class=Server).serve_forever()

@@ -33,6 +33,7 @@ PATIENCE_SECONDS: Final = 60.0
 """How long a pod may wait for a node or an image before the reason is the error."""
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 USER: Final = 65532
+SCRATCH_FOLDER: Final = "/tmp"  # noqa: S108  the container's own, which no other process shares
 SCRATCH: Final = "corebound-tmp"
 """As in the campaign's own pods, so that no volume of a campaign has this name."""
 TAKEN_OVER: Final = ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "serviceAccountName")
@@ -153,8 +154,8 @@ def pod_manifest(
         "image": image,
         "command": ["python", "-m", "corebound.cli.relay", *words],
         "env": [
-            {"name": "HOME", "value": "/tmp"},  # noqa: S108  the container's own
-            {"name": "COREBOUND_HOME", "value": "/tmp/corebound"},  # noqa: S108  likewise
+            {"name": "HOME", "value": SCRATCH_FOLDER},
+            {"name": "COREBOUND_HOME", "value": f"{SCRATCH_FOLDER}/corebound"},
             {"name": "NO_COLOR", "value": "1"},
             {"name": "COREBOUND_DATABASE_URL", "valueFrom": {"secretKeyRef": login}},
         ],
@@ -164,7 +165,7 @@ def pod_manifest(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": [{"name": SCRATCH, "mountPath": "/tmp"}, *mounts],  # noqa: S108  likewise
+        "volumeMounts": [{"name": SCRATCH, "mountPath": SCRATCH_FOLDER}, *mounts],
     }
     spec: Manifest = {
         **{name: template[name] for name in TAKEN_OVER if name in template},
