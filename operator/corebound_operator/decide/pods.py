@@ -55,16 +55,17 @@ def refused_job(said: str) -> PodTrouble:
     return PodTrouble(reason=reason, message=f"the cluster refuses the campaign's Job: {said}")
 
 
-def failures_since(pods: Sequence[Manifest], last_close: datetime | None) -> int:
-    """Pods that ended badly, and not because they were stopped or evicted, after the last slot was closed."""
-    count = 0
-    for pod in pods:
-        status = pod.get("status", {})
-        if status.get("phase") != "Failed" or _is_blameless(pod):
-            continue
-        ended = moment((_terminated(pod) or {}).get("finishedAt"))
-        if last_close is None or ended is None or ended > last_close:
-            count += 1
+def failures_in_a_row(pods: Sequence[Manifest], last_close: datetime | None) -> int:
+    """Pods that ended badly after the last slot was closed, each of which was made when the one before had ended.
+
+    Those that end together, as with their node, are one blow. Stopped and evicted ones do not count.
+    """
+    lives = (_life(pod) for pod in pods if _has_failed(pod))
+    count, ended_before = 0, None
+    # Of all rows the longest: that which goes on with whoever ends first.
+    for made, ended in sorted((life for life in lives if life is not None), key=lambda life: life[1]):
+        if (last_close is None or ended > last_close) and (ended_before is None or made > ended_before):
+            count, ended_before = count + 1, ended
     return count
 
 
@@ -108,12 +109,23 @@ def _placing(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
 def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         ended = _terminated(pod)
-        if ended is None or pod.get("status", {}).get("phase") != "Failed" or _is_blameless(pod):
+        if ended is None or not _has_failed(pod):
             continue
         reason = "OOMKilled" if ended.get("reason") == "OOMKilled" else "WorkerFailed"
         lines = str(ended.get("message") or "").strip().splitlines()
         last = lines[-1] if lines else f"ended with status {ended.get('exitCode')}"
         yield PodTrouble(reason=reason, message=_said(pod, last))
+
+
+def _has_failed(pod: Manifest) -> bool:
+    return pod.get("status", {}).get("phase") == "Failed" and not _is_blameless(pod)
+
+
+def _life(pod: Manifest) -> tuple[datetime, datetime] | None:
+    """When it was made and when its container ended; one that a node did not take in has lived for a moment."""
+    ended = moment((_terminated(pod) or {}).get("finishedAt"))
+    made = moment(pod["metadata"].get("creationTimestamp")) or ended
+    return None if made is None else (made, ended or made)
 
 
 def _container(pod: Manifest) -> Manifest:

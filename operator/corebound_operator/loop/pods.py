@@ -16,7 +16,7 @@ from corebound.api.contract import ExitCode
 from corebound.cluster.resources import EVENTS, PODS
 from corebound_operator.build.names import selector
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW
-from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
+from corebound_operator.decide.pods import broken_contract, failures_in_a_row, pod_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Pods:
         seen = PodsSeen(
             trouble=pod_trouble(pods, events, now=now),
             broken_contract=(broken_contract(pods, ExitCode.CONTRACT_BROKEN.value) or job.message) if broken else None,
-            failures_in_a_row=failures_since(pods, last_close),
+            failures_in_a_row=failures_in_a_row(pods, last_close),
             leave=any("deletionTimestamp" in pod["metadata"] for pod in pods),
         )
         with self._lock:

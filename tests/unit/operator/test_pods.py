@@ -11,7 +11,7 @@ import yaml
 from corebound.api.loading import campaign_from_mapping
 from corebound_operator.build.pod import pod_template
 from corebound_operator.build.settings import TrialDefaults
-from corebound_operator.decide.pods import broken_contract, failures_since, pod_trouble
+from corebound_operator.decide.pods import broken_contract, failures_in_a_row, pod_trouble
 
 from .worlds import NOW, UID, mapping
 
@@ -116,11 +116,37 @@ def test_an_image_is_more_specific_than_a_place() -> None:
     assert trouble.reason == "ErrImagePull"
 
 
+def lived(*, made: float, gone: float, code: int = 1, **status: Any) -> Manifest:
+    """One that was made and ended so many seconds ago."""
+    failed = ended(code, ago=gone, **status)
+    at = (NOW - timedelta(seconds=made)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**failed, "metadata": {**failed["metadata"], "creationTimestamp": at}}
+
+
 def test_failures_since_the_last_closed_slot_count_and_evictions_do_not() -> None:
-    evicted = ended(137, conditions=[{"type": "DisruptionTarget", "status": "True"}])
-    pods = [ended(1, ago=5), ended(1, ago=50), evicted, pod(phase="Succeeded")]
-    assert failures_since(pods, NOW - timedelta(seconds=20)) == 1
-    assert failures_since(pods, None) == 2
+    evicted = lived(made=30, gone=25, conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    pods = [lived(made=7, gone=5), lived(made=60, gone=50), evicted, pod(phase="Succeeded")]
+    assert failures_in_a_row(pods, NOW - timedelta(seconds=20)) == 1
+    assert failures_in_a_row(pods, None) == 2
+
+
+def test_pods_that_die_with_their_node_are_one_failure() -> None:
+    at_once = [lived(made=3600 + index, gone=100 + index % 3, code=137) for index in range(128)]
+    assert failures_in_a_row(at_once, None) == 1
+    again = [lived(made=80, gone=50 + index % 3, code=255) for index in range(128)]
+    assert failures_in_a_row([*at_once, *again], None) == 2
+
+
+def test_the_longest_row_counts_among_many_workers() -> None:
+    dying = [lived(made=100 - 10 * place, gone=95 - 10 * place) for place in range(10)]
+    alongside = [lived(made=101, gone=4), lived(made=99, gone=94), lived(made=500, gone=97)]
+    assert failures_in_a_row([*alongside, *dying], None) == 10
+
+
+def test_pods_that_a_node_does_not_take_in_count_by_when_they_were_made() -> None:
+    times = [f"2026-01-30T11:59:{second}Z" for second in (10, 10, 10, 20, 30)]
+    refused = [{**pod(phase="Failed"), "metadata": {"name": "poles", "creationTimestamp": at}} for at in times]
+    assert failures_in_a_row(refused, None) == 3
 
 
 def test_the_words_of_a_broken_contract_are_the_workers_last_line() -> None:
