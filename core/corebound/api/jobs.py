@@ -39,6 +39,8 @@ class JobView:
     """Whether Kueue owns its size."""
     active: int
     ready: int
+    terminating: int
+    """Pods that were told to end and have not yet; they are not active."""
     succeeded: int
     failed_pods: int
     failed_indexes: int
@@ -83,6 +85,7 @@ def job_view(manifest: Manifest) -> JobView:
         queued=QUEUE in labels,
         active=status.get("active", 0),
         ready=status.get("ready", 0),
+        terminating=status.get("terminating") or 0,
         succeeded=status.get("succeeded", 0),
         failed_pods=status.get("failed", 0),
         failed_indexes=count_indexes(status.get("failedIndexes", "")),

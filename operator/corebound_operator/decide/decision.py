@@ -190,7 +190,9 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         last_close = ledger.last_close_at
         actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
     else:
-        actions += size_of_jobs(live, wanted=wanted, most=plan.workers, claimable=ledger.claimable)
+        actions += size_of_jobs(
+            live, wanted=wanted, most=plan.workers, claimable=ledger.claimable, lost=world.pods_lost
+        )
     return Decision(
         phase=Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING,
         reason="Running",

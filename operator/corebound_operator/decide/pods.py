@@ -33,6 +33,8 @@ NOT_STARTING: Final = frozenset(
 )
 REFUSED: Final = (("exceeded quota", "QuotaExceeded"), ("violates PodSecurity", "PodRejected"))
 RECENT: Final = timedelta(minutes=5)
+LOST: Final = timedelta(seconds=30)
+"""How long after its grace a node that answers has killed a pod, and said so."""
 AS_ROOT: Final = "runAsUser breaks non-root policy"
 """The kubelet's words for user 0 in a pod that says runAsNonRoot. Each pod of ours names a user, so the kubelet never
 asks for the image's own, for which it has other words.
@@ -45,7 +47,7 @@ REMEDY: Final = (
 
 def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: datetime) -> PodTrouble | None:
     """The reason, or None where nothing stands in the way."""
-    found = [*_starting(pods), *_creating(events, now), *_placing(pods), *_ending(pods)]
+    found = [*_starting(pods), *_creating(events, now), *_placing(pods), *_losing(pods, now), *_ending(pods)]
     return found[0] if found else None
 
 
@@ -67,6 +69,11 @@ def failures_in_a_row(pods: Sequence[Manifest], last_close: datetime | None) -> 
         if (last_close is None or ended > last_close) and (ended_before is None or made > ended_before):
             count, ended_before = count + 1, ended
     return count
+
+
+def lost_pods(pods: Sequence[Manifest], *, job: str, now: datetime) -> int:
+    """Pods of the Job with that UID that should have ended by now, and of which their node says nothing."""
+    return sum(_is_lost(pod, now) and _belongs_to(pod, job) for pod in pods)
 
 
 def broken_contract(pods: Sequence[Manifest], exit_code: int) -> str | None:
@@ -106,6 +113,17 @@ def _placing(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
                 yield PodTrouble(reason=reason, message=_said(pod, condition.get("message") or reason))
 
 
+def _losing(pods: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:
+    for pod in pods:
+        if _is_lost(pod, now):
+            node = pod.get("spec", {}).get("nodeName", "")
+            text = (
+                f"was told to end, and its node {node} does not answer; another pod takes its place, and it goes when the "
+                "node is back or its Node object is deleted"
+            )
+            yield PodTrouble(reason="NodeLost", message=_said(pod, text))
+
+
 def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         ended = _terminated(pod)
@@ -115,6 +133,17 @@ def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
         lines = str(ended.get("message") or "").strip().splitlines()
         last = lines[-1] if lines else f"ended with status {ended.get('exitCode')}"
         yield PodTrouble(reason=reason, message=_said(pod, last))
+
+
+def _is_lost(pod: Manifest, now: datetime) -> bool:
+    # The time of deletion is that of the end of its grace.
+    told = moment(pod["metadata"].get("deletionTimestamp"))
+    has_ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return told is not None and now - told > LOST and not has_ended
+
+
+def _belongs_to(pod: Manifest, uid: str) -> bool:
+    return any(each.get("uid") == uid for each in pod["metadata"].get("ownerReferences") or [])
 
 
 def _has_failed(pod: Manifest) -> bool:

@@ -1,7 +1,8 @@
 """How many pods run: rounds, elastic Indexed Jobs, and Jobs whose size is Kueue's.
 
 Fewer workers: ``parallelism`` alone is lowered (lowering ``completions``, too, deleted running pods of larger indexes).
-More, or slots that came back: both are raised together to what has ended plus what is wanted. A Job that is over cannot be
+More, or slots that came back: both are raised together to what has ended plus what is wanted. A pod on a node that is lost
+never ends, and the Job waits for it: its index is raised past, like those that have ended. A Job that is over cannot be
 changed; when slots are left the next round gets a Job of its own. Jobs in a queue are never changed, only deleted.
 """
 
@@ -47,22 +48,22 @@ def round_of_jobs(
     yield CreateJob(number=max((job.round for job in jobs), default=0) + 1, workers=wanted)
 
 
-def size_of_jobs(live: JobView, *, wanted: int, most: int, claimable: int) -> Iterator[Action]:
-    """The live Job made larger or smaller, or going again after a suspension."""
+def size_of_jobs(live: JobView, *, wanted: int, most: int, claimable: int, lost: int = 0) -> Iterator[Action]:
+    """The live Job made larger or smaller, or going again after a suspension; ``lost`` of its pods never end."""
     if live.queued:
         return
     if live.suspended:
         yield SuspendJob(name=live.name, suspend=False)
     allowed = min(live.parallelism, live.unfinished)
-    if allowed > most and live.parallelism > most:
-        yield ResizeJob(name=live.name, parallelism=most)
+    if allowed > most + lost and live.parallelism > most + lost:
+        yield ResizeJob(name=live.name, parallelism=most + lost)
     elif claimable and live.active < wanted:
-        size = live.succeeded + live.failed_indexes + wanted
+        size = live.succeeded + live.failed_indexes + lost + wanted
         if size > live.completions:
             yield ResizeJob(name=live.name, parallelism=size, completions=size)
-        elif live.parallelism < min(live.completions, wanted):
+        elif live.parallelism < min(live.completions, wanted + lost):
             # Raised again within the indexes that there are.
-            yield ResizeJob(name=live.name, parallelism=wanted)
+            yield ResizeJob(name=live.name, parallelism=wanted + lost)
 
 
 def stop_jobs(jobs: Sequence[JobView], *, why: str) -> Iterator[Action]:

@@ -50,6 +50,8 @@ class World:
     now: datetime
     pods_leave: bool = False
     """Whether some of its pods are being deleted; looked at only while fewer run than should."""
+    pods_lost: int = 0
+    """Pods of the live Job that never end, because their node is lost."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from corebound.api.contract import ExitCode
 from corebound.cluster.resources import EVENTS, PODS
 from corebound_operator.build.names import selector
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW
-from corebound_operator.decide.pods import broken_contract, failures_in_a_row, pod_trouble
+from corebound_operator.decide.pods import broken_contract, failures_in_a_row, lost_pods, pod_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ class PodsSeen:
     broken_contract: str | None = None
     failures_in_a_row: int = 0
     leave: bool = False
+    lost: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Pods:
         """What there is to say of the newest Job of the campaign with that ``uid``; nothing while all is well."""
         broken = job.outcome == "Failed" and job.reason == "PodFailurePolicy"
         working = job.is_live and not job.suspended
-        lacking = working and (not job.active or job.ready < job.active + bool(job.failed_pods))
+        lacking = working and (not job.active or job.terminating or job.ready < job.active + bool(job.failed_pods))
         failing = job.failed_pods >= MOST_FAILURES_IN_A_ROW
         ended_badly = job.outcome == "Failed"
         if not (ended_badly or lacking or failing):
@@ -85,6 +86,7 @@ class Pods:
             broken_contract=(broken_contract(pods, ExitCode.CONTRACT_BROKEN.value) or job.message) if broken else None,
             failures_in_a_row=failures_in_a_row(pods, last_close),
             leave=any("deletionTimestamp" in pod["metadata"] for pod in pods),
+            lost=lost_pods(pods, job=job.uid, now=now),
         )
         with self._lock:
             self._looks[uid] = _Look(job=job, since=since, at=at, seen=seen)

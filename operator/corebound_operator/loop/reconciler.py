@@ -218,6 +218,7 @@ class Reconciler:
             broken_contract=seen.broken_contract,
             failures_in_a_row=seen.failures_in_a_row,
             pods_leave=seen.leave,
+            pods_lost=seen.lost,
         )
 
     def _let_go(self, jobs: tuple[JobView, ...], *, namespace: str) -> None:

@@ -115,6 +115,19 @@ def test_a_parallelism_that_was_lowered_is_raised_within_the_indexes() -> None:
     assert decision.actions == (ResizeJob(name="poles-r1", parallelism=4),)
 
 
+def test_a_pod_that_never_ends_keeps_no_place() -> None:
+    # A Job counts it neither as active nor as failed, and makes no other one in its place.
+    stuck = job(active=3, ready=3, terminating=1)
+    ledger = summary(open=5, running=4, expired=1)
+    assert decided(world(ledger, stuck)).actions == (), "it may still write its checkpoint"
+    decision = decided(world(ledger, stuck, pods_lost=1))
+    assert decision.actions == (ResizeJob(name="poles-r1", parallelism=5, completions=5),)
+    replaced = replace(stuck, active=4, ready=4, parallelism=5, completions=5)
+    assert decided(world(summary(open=5, running=4), replaced, pods_lost=1)).actions == ()
+    fewer = decided(world(summary(open=5, running=4), replaced, workers=2, pods_lost=1))
+    assert fewer.actions == (ResizeJob(name="poles-r1", parallelism=3),)
+
+
 def test_the_tail_does_not_keep_cores() -> None:
     assert decided(world(summary(running=2, succeeded=8), job(active=2, ready=2, succeeded=2))).actions == ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from corebound.api.jobs import job_view
@@ -92,6 +92,15 @@ def test_pods_that_failed_long_ago_are_not_listed_all_the_time() -> None:
     assert listed.count == 2
     look(pods, replace(failed, failed_pods=MOST_FAILURES_IN_A_ROW + 1))
     assert listed.count == 3
+
+
+def test_pods_that_are_to_end_are_looked_at_though_the_others_run() -> None:
+    pods, listed = made()
+    at = (datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    metadata = {"name": "p", "deletionTimestamp": at, "ownerReferences": [{"uid": WAITING.uid}]}
+    listed.pods = [{"metadata": metadata, "status": {"phase": "Running"}}]
+    assert look(pods, replace(WAITING, ready=2)).lost == 0
+    assert look(pods, replace(WAITING, ready=2, terminating=1)).lost == 1
 
 
 def test_nothing_is_listed_while_all_run() -> None:

@@ -11,7 +11,7 @@ import yaml
 from corebound.api.loading import campaign_from_mapping
 from corebound_operator.build.pod import pod_template
 from corebound_operator.build.settings import TrialDefaults
-from corebound_operator.decide.pods import broken_contract, failures_in_a_row, pod_trouble
+from corebound_operator.decide.pods import broken_contract, failures_in_a_row, lost_pods, pod_trouble
 
 from .worlds import NOW, UID, mapping
 
@@ -147,6 +147,22 @@ def test_pods_that_a_node_does_not_take_in_count_by_when_they_were_made() -> Non
     times = [f"2026-01-30T11:59:{second}Z" for second in (10, 10, 10, 20, 30)]
     refused = [{**pod(phase="Failed"), "metadata": {"name": "poles", "creationTimestamp": at}} for at in times]
     assert failures_in_a_row(refused, None) == 3
+
+
+def leaving(*, ago: float, phase: str = "Running", job: str = "job-1") -> Manifest:
+    """A pod whose grace ended so long ago."""
+    at = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    metadata = {"name": "poles-r1-0-abc", "deletionTimestamp": at, "ownerReferences": [{"uid": job}]}
+    return {**pod(phase=phase), "metadata": metadata, "spec": {"nodeName": "node-7"}}
+
+
+def test_a_pod_that_should_have_ended_long_ago_is_lost_with_its_node() -> None:
+    pods = [leaving(ago=31), leaving(ago=5), leaving(ago=500, phase="Failed"), leaving(ago=500, job="job-0"), pod()]
+    assert lost_pods(pods, job="job-1", now=NOW) == 1
+    trouble = pod_trouble([leaving(ago=31)], [], now=NOW)
+    assert trouble is not None
+    assert (trouble.reason, "node-7" in trouble.message) == ("NodeLost", True)
+    assert pod_trouble([leaving(ago=5)], [], now=NOW) is None
 
 
 def test_the_words_of_a_broken_contract_are_the_workers_last_line() -> None:

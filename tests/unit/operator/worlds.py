@@ -101,6 +101,7 @@ def job(number: int = 1, **fields: Any) -> JobView:
         queued=False,
         active=4,
         ready=4,
+        terminating=0,
         succeeded=0,
         failed_pods=0,
         failed_indexes=0,
