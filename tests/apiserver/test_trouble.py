@@ -236,6 +236,17 @@ def test_a_queue_admits_preempts_and_admits_again(campaigns: Campaigns) -> None:
     assert campaigns.phase("queued", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
+def test_a_campaign_that_waits_in_a_queue_misses_no_deadline(campaigns: Campaigns) -> None:
+    labels = {"kueue.x-k8s.io/queue-name": "team"}
+    campaigns.apply("patient", trials=1, activeDeadlineSeconds=5, labels=labels)
+    campaigns.wait("patient", lambda status: "queue" in status.get("message", ""), "it to wait")
+    time.sleep(6)
+    assert campaigns.status("patient")["phase"] == "Pending", campaigns.status("patient")["message"]
+    campaigns.patch("patient", activeDeadlineSeconds=3600)
+    campaigns.cluster.patch(JOBS, "patient-r1", {"spec": {"suspend": False}}, namespace=campaigns.namespace)
+    campaigns.phase("patient", "Succeeded")
+
+
 def test_suspending_a_queued_campaign_deletes_its_job(campaigns: Campaigns) -> None:
     campaigns.apply("queued", trials=2, labels={"kueue.x-k8s.io/queue-name": "team"})
     campaigns.until(lambda: campaigns.jobs("queued"), "a Job")

@@ -84,7 +84,7 @@ class CampaignRecord:
     active_seconds: float
     """Time that earlier runs were active, all together."""
     active_since: datetime | None
-    """When the present run began; None while nobody runs it."""
+    """When the present run began; None while nobody runs it, or it waits in a queue."""
 
     artifacts: str | None = None
     """Where the files of its trials are kept, below one folder for each slot: an absolute path or a URL."""

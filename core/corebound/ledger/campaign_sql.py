@@ -76,6 +76,11 @@ BEGIN: Final = text(f"""
         active_since = clock_timestamp(), plans = {_PLANS}
     WHERE campaign_id = :campaign
 """)
+COUNT_TIME: Final = text("""
+    UPDATE corebound_campaigns SET active_since = CASE WHEN :counts THEN clock_timestamp() END,
+        active_seconds = active_seconds + coalesce(extract(epoch FROM clock_timestamp() - active_since), 0)
+    WHERE campaign_id = :campaign
+""")
 KEEP_PLAN: Final = text(f"UPDATE corebound_campaigns SET plans = {_PLANS} WHERE campaign_id = :campaign")
 REQUEST_STOP: Final = text("""
     UPDATE corebound_campaigns SET stop_requested = coalesce(stop_requested, :reason)

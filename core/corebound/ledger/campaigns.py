@@ -194,6 +194,11 @@ class Campaigns:
         with storage_errors(self._engine), self._engine.begin() as connection:
             connection.execute(campaign_sql.KEEP_PLAN, {"campaign": campaign_id, "plan": kept(plan)})
 
+    def count_time(self, campaign_id: int, *, counts: bool) -> None:
+        """Whether a campaign that runs is active from now on: time in a queue does not count."""
+        with storage_errors(self._engine), self._engine.begin() as connection:
+            connection.execute(campaign_sql.COUNT_TIME, {"campaign": campaign_id, "counts": counts})
+
     def take_slots_back(self, campaign_id: int) -> None:
         """Every worker is gone: what ran is open again, not counted as lost."""
         with storage_errors(self._engine), self._engine.begin() as connection:

@@ -18,6 +18,7 @@ from corebound_operator.decide.workers import live_job, round_of_jobs, size_of_j
 from corebound_operator.decide.world import (
     Action,
     BeginCampaign,
+    CountTime,
     Decision,
     DeleteCampaign,
     DeleteJob,
@@ -29,6 +30,8 @@ from corebound_operator.decide.world import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corebound.api.jobs import JobView
     from corebound.api.plan import Plan
     from corebound.api.records import LedgerSummary
@@ -185,6 +188,7 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
     elif _is_planned_anew(ledger, plan):
         actions.append(KeepPlan(plan=plan))
     live = live_job(world.jobs)
+    actions += _clock(ledger, live)
     wanted = _wanted_workers(ledger, plan)
     if live is None:
         last_close = ledger.last_close_at
@@ -200,6 +204,17 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         actions=tuple(actions),
         again_in=poll_seconds,
     )
+
+
+def _clock(ledger: LedgerSummary, live: JobView | None) -> Iterator[Action]:
+    """Time in a queue counts against no deadline: the queue has not let the Job begin, or has taken its place away."""
+    counts = ledger.campaign.active_since is not None
+    if ledger.campaign.phase is Phase.RUNNING and counts == _waits_in_queue(live):
+        yield CountTime(counts=not counts)
+
+
+def _waits_in_queue(live: JobView | None) -> bool:
+    return live is not None and live.queued and live.suspended and not live.active
 
 
 def _is_planned_anew(ledger: LedgerSummary, plan: Plan) -> bool:
@@ -237,6 +252,6 @@ def _running_message(world: World, ledger: LedgerSummary, live: JobView | None) 
     if world.trouble is not None and not (ready and world.trouble.reason == UNSCHEDULABLE):
         return world.trouble.message
     closed = f"{ledger.done} of {ledger.campaign.trials} trials closed"
-    if live is not None and live.queued and live.suspended:
+    if _waits_in_queue(live):
         return f"{closed}; waits in the queue"
     return closed

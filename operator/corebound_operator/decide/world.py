@@ -103,6 +103,13 @@ class KeepPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountTime:
+    """From now on the campaign's time counts as active, or does not."""
+
+    counts: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestStop:
     """Running trials are to be stopped for good."""
 
@@ -130,6 +137,7 @@ Action = (
     | DeleteJob
     | BeginCampaign
     | KeepPlan
+    | CountTime
     | RequestStop
     | FinishCampaign
     | DeleteCampaign

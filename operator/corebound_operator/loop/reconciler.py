@@ -32,6 +32,7 @@ from corebound_operator.decide.planned import lasting_plan
 from corebound_operator.decide.pods import refused_job
 from corebound_operator.decide.world import (
     BeginCampaign,
+    CountTime,
     CreateJob,
     DeleteCampaign,
     DeleteJob,
@@ -261,6 +262,8 @@ class Reconciler:
                 ledger.campaigns.begin(campaign_id, threads=plan.threads, workers=plan.workers, cores=cores, plan=plan)
             case KeepPlan(plan=plan):
                 ledger.campaigns.keep_plan(campaign_id, plan)
+            case CountTime(counts=counts):
+                ledger.campaigns.count_time(campaign_id, counts=counts)
             case RequestStop(reason=reason):
                 ledger.campaigns.request_stop(campaign_id, reason)
             case FinishCampaign(phase=phase, reason=reason, message=message):

@@ -13,6 +13,7 @@ from corebound.api.records import Phase
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
 from corebound_operator.decide.world import (
     BeginCampaign,
+    CountTime,
     CreateJob,
     Decision,
     DeleteCampaign,
@@ -283,9 +284,22 @@ def test_a_budget_that_is_used_up_suspends() -> None:
 
 def test_a_queued_job_is_never_resized_and_deleted_to_be_suspended() -> None:
     queued = job(queued=True, suspended=True, active=0, ready=0)
-    assert decided(world(summary(open=10), queued, workers=8)).actions == ()
+    waiting = summary(open=10)
+    waiting = replace(waiting, campaign=replace(waiting.campaign, active_since=None))
+    assert decided(world(waiting, queued, workers=8)).actions == ()
     suspending = decided(world(summary(open=10), queued, spec={"suspend": True}))
     assert DeleteJob(name="poles-r1", uid="job-1", why="its campaign is suspended") in suspending.actions
+
+
+def test_time_in_a_queue_does_not_count() -> None:
+    queued = job(queued=True, suspended=True, active=0, ready=0)
+    counted = summary(open=10)
+    uncounted = replace(counted, campaign=replace(counted.campaign, active_since=None))
+    assert decided(world(counted, queued)).actions == (CountTime(counts=False),)
+    assert decided(world(counted, replace(queued, active=2))).actions == (), "they are being stopped"
+    admitted = replace(queued, suspended=False, active=4, ready=4)
+    assert decided(world(uncounted, admitted)).actions == (CountTime(counts=True),)
+    assert CountTime(counts=True) in decided(world(uncounted)).actions
 
 
 def over(number: int, *, ago: float) -> JobView:
