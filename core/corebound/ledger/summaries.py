@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIRST_CLOSED: Final = 5
 # A trial that was stopped and carried on later did not run all the time between: it counts only where there is no other.
 # Trials without a slot, copies of another study's among them, are no result of this campaign.
+# A lease has run out when a claim says so.
 _SUMMARY: Final = text("""
     WITH groups AS (
         SELECT state, count(*) AS count, min(started_at) AS first_claim, min(finished_at) AS first_close,
@@ -50,7 +51,9 @@ _SUMMARY: Final = text("""
         (SELECT min(first_claim) FROM groups) AS first_claim, (SELECT max(last_close) FROM groups) AS last_close,
         coalesce(good.mean_seconds, good.mean_cpu / coalesce(
             (SELECT threads FROM corebound_campaigns WHERE campaign_id = :campaign), 1)) AS mean_trial_seconds,
-        (SELECT count(*) FROM corebound_leases WHERE campaign_id = :campaign AND expires_at < clock_timestamp()) AS expired,
+        (SELECT count(*) FROM corebound_leases WHERE campaign_id = :campaign AND (expires_at = '-infinity' OR (
+            expires_at < clock_timestamp()
+            AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => :lease)))) AS expired,
         (SELECT count(*) FROM (
             SELECT 1 FROM corebound_slots WHERE campaign_id = :campaign AND state = 'failed'
               AND finished_at < coalesce(good.first_close, 'infinity') LIMIT :first) failures) AS failed_before_good,
@@ -77,7 +80,10 @@ class Summaries:
         """The campaign as it stands now; ``maximize`` has one entry per objective."""
         one = len(maximize) == 1
         first = min(FIRST_CLOSED, campaign.trials)
-        values = {"campaign": campaign.campaign_id, "one": one, "maximize": maximize[0], "first": first}
+        values = {
+            "campaign": campaign.campaign_id, "one": one, "maximize": maximize[0], "first": first,
+            "lease": campaign.lease_seconds,
+        }  # fmt: skip
         with storage_errors(self._engine), self._statements.connect() as connection:
             row = connection.execute(_SUMMARY, values).mappings().one()
         counts = {SlotState(state): count for state, count in row["counts"].items()}

@@ -190,13 +190,14 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
     live = live_job(world.jobs)
     actions += _clock(ledger, live)
     wanted = _wanted_workers(ledger, plan)
-    if live is None:
-        last_close = ledger.last_close_at
-        actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
-    else:
+    if live is not None:
         actions += size_of_jobs(
             live, wanted=wanted, most=plan.workers, claimable=ledger.claimable, lost=world.pods_lost
         )
+    elif ledger.claimable:
+        # What workers that are gone still hold comes free with their leases; new ones would find nothing, and leave.
+        last_close = ledger.last_close_at
+        actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
     return Decision(
         phase=Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING,
         reason="Running",

@@ -156,6 +156,13 @@ def test_a_job_deleted_by_hand_is_made_again_once_its_pods_have_gone() -> None:
     assert decision.actions == (CreateJob(number=1, workers=4),)
 
 
+def test_a_round_waits_for_slots_that_it_could_take() -> None:
+    gone = job(outcome="Complete", active=0, ready=0, succeeded=4)
+    assert decided(world(summary(running=1, succeeded=9), gone)).actions == ()
+    free = decided(world(summary(running=1, expired=1, succeeded=9), gone))
+    assert free.actions == (CreateJob(number=2, workers=1),)
+
+
 # --- ends -------------------------------------------------------------------------------------------------------------
 
 
