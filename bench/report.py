@@ -79,8 +79,9 @@ CAMPAIGN = """
 """
 BEATS = """
     INSERT INTO corebound_worker_samples (worker_id, at, telemetry)
-    SELECT worker_id, at, jsonb_build_object('interval_wall_seconds', %(beat)s, 'interval_cpu_seconds',
-        %(beat)s * CASE WHEN random() < 0.04 THEN 0.3 ELSE 0.93 + 0.06 * random() END)
+    SELECT worker_id, at, jsonb_build_object('wall_seconds', extract(epoch FROM at - started_at), 'cpu_seconds', sum(
+        %(beat)s * CASE WHEN random() < 0.04 THEN 0.3 ELSE 0.93 + 0.06 * random() END
+    ) OVER (PARTITION BY worker_id ORDER BY at))
     FROM corebound_workers, generate_series(started_at + %(beat)s * interval '1 s', seen_at, %(beat)s * interval '1 s') AS at
     WHERE campaign_id = %(campaign)s
 """

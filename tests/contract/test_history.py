@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,8 @@ def test_use_of_cores_adds_up_whatever_the_number_of_stretches(ledger: Ledger, u
         connection.execute(
             "INSERT INTO corebound_worker_samples (worker_id, at, telemetry) "
             "SELECT %(worker)s, now() - interval '10 s' * place, "
-            '       \'{"interval_wall_seconds": 10, "interval_cpu_seconds": 15}\' FROM generate_series(1, 8640) AS place',
+            "       jsonb_build_object('wall_seconds', 10 * (8641 - place), 'cpu_seconds', 15 * (8641 - place)) "
+            "FROM generate_series(1, 8640) AS place",
             {"worker": worker},
         )
         connection.execute(
@@ -140,6 +142,27 @@ def test_use_of_cores_adds_up_whatever_the_number_of_stretches(ledger: Ledger, u
     assert use is not None
     assert use.workers["w"] == [pytest.approx(0.75, abs=0.02)] * len(use.reserved)
     assert use.reserved == [pytest.approx(2.0, abs=0.02)] * len(use.reserved)
+
+
+def test_heartbeats_of_a_long_life_are_few_and_lose_no_time(ledger: Ledger, url: str) -> None:
+    record = made(ledger)
+    worker = ledger.workers.register(record.campaign_id, name="w", host="here", pid=1, threads=2, cores="0-1")
+    beats = iter(range(10, 10_000, 10))
+
+    def kept_of(count: int) -> int:
+        for at in itertools.islice(beats, count):
+            ledger.workers.beat(worker, WorkerTelemetry(wall_seconds=at, cpu_seconds=1.5 * at))
+        with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+            [(count,)] = connection.execute("SELECT count(*) FROM corebound_worker_samples").fetchall()
+            return int(count)
+
+    assert kept_of(3) == 3
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        connection.execute("UPDATE corebound_worker_samples SET at = at - interval '1 day'")
+        connection.execute("UPDATE corebound_workers SET started_at = started_at - interval '10 days'")
+    assert kept_of(20) == 4
+    found = ledger.history.core_use(record.campaign_id, stretches=240)
+    assert (sum(use.wall_seconds for use in found), sum(use.cpu_seconds for use in found)) == (40, 60)
 
 
 def test_a_report_of_a_running_campaign_has_what_is_known_so_far(ledger: Ledger, url: str) -> None:

@@ -38,15 +38,17 @@ _CURVES: Final = text("""
     SELECT slot, step, value, kind FROM numbered
     WHERE place % greatest(1, ceil(count / cast(:points AS float))::integer) = 0 OR place = count - 1 ORDER BY slot, step
 """)
-# A heartbeat belongs to the stretch in which it was sent; the time it covers is in it.
+# A heartbeat belongs to the stretch in which it was sent; it covers the time since the one before that was kept.
 _CORE_USE: Final = text("""
     WITH sample AS (
-        SELECT x.worker_id, x.at, (x.telemetry->>'interval_cpu_seconds')::float AS cpu,
-               (x.telemetry->>'interval_wall_seconds')::float AS wall,
+        SELECT x.worker_id, x.at, (x.telemetry->>'cpu_seconds')::float AS cpu, (x.telemetry->>'wall_seconds')::float AS wall,
                min(x.at) OVER () AS first, max(x.at) OVER () AS last
         FROM corebound_worker_samples x JOIN corebound_workers w USING (worker_id) WHERE w.campaign_id = :campaign
+    ), covered AS (
+        SELECT worker_id, at, first, last, cpu - lag(cpu, 1, 0) OVER worker AS cpu, wall - lag(wall, 1, 0) OVER worker AS wall
+        FROM sample WINDOW worker AS (PARTITION BY worker_id ORDER BY at)
     )
-    SELECT worker_id, max(at) AS ended_at, sum(wall) AS wall_seconds, sum(cpu) AS cpu_seconds FROM sample WHERE wall > 0
+    SELECT worker_id, max(at) AS ended_at, sum(wall) AS wall_seconds, sum(cpu) AS cpu_seconds FROM covered WHERE wall > 0
     GROUP BY worker_id, floor(extract(epoch FROM at - first) / greatest(extract(epoch FROM last - first), 1) * :stretches)
     ORDER BY worker_id, ended_at
 """)

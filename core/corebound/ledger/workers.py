@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
     from corebound.api.records import SlotClaim
 
+# Telemetry is kept ever more rarely as a worker gets older: all heartbeats of 140 workers would be 0.6 GB a day. Each has
+# totals, so that what lies between two that are kept is not lost.
 _BEAT: Final = text("""
     WITH worker AS (
         UPDATE corebound_workers SET seen_at = clock_timestamp(), telemetry = cast(:telemetry AS jsonb)
-        WHERE worker_id = :worker
+        WHERE worker_id = :worker RETURNING started_at
     ), sample AS (
         INSERT INTO corebound_worker_samples (worker_id, at, telemetry)
-        VALUES (:worker, clock_timestamp(), cast(:telemetry AS jsonb))
+        SELECT :worker, clock_timestamp(), cast(:telemetry AS jsonb) FROM worker WHERE NOT EXISTS (
+            SELECT 1 FROM corebound_worker_samples
+            WHERE worker_id = :worker AND at > clock_timestamp() - (clock_timestamp() - started_at) / :kept_in_a_life)
     ), renewed AS (
         UPDATE corebound_leases l SET expires_at = clock_timestamp() + make_interval(secs => c.lease_seconds),
             step = :step, steps = :steps, last_value = :value, cpu_seconds = :cpu,
@@ -36,6 +40,9 @@ _BEAT: Final = text("""
            (SELECT stop_requested FROM corebound_campaigns
             WHERE campaign_id = (SELECT campaign_id FROM corebound_workers WHERE worker_id = :worker))
 """)
+
+KEPT_IN_A_LIFE: Final = 500
+"""Samples of a worker's telemetry at least, where it has sent more, spread over the time that it has lived by now."""
 
 _ONE_REGISTRATION: Final = text(
     "SELECT pg_advisory_xact_lock(hashtextextended(cast(:campaign AS text) || '/' || :name || '/' || :host, :pid))"
@@ -104,6 +111,7 @@ class Workers:
                 {
                     "worker": worker_id,
                     "telemetry": json.dumps(asdict(telemetry)),
+                    "kept_in_a_life": KEPT_IN_A_LIFE,
                     "campaign": claim.campaign_id if claim else -1,
                     "slot": claim.slot if claim else -1,
                     "attempt": claim.attempt if claim else -1,
