@@ -177,7 +177,8 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
     """One live Job with as many workers as the plan and the slots that are left want."""
     actions: list[Action] = []
     if ledger.campaign.phase is not Phase.RUNNING:
-        if any(job.active for job in world.jobs if job.is_live):
+        # Pods that are told to end are no longer active, but may be at their checkpoints: their slots are still theirs.
+        if _held(ledger) or any(job.active for job in world.jobs if job.is_live):
             return Decision(
                 phase=ledger.campaign.phase,
                 reason="Stopping",

@@ -46,6 +46,13 @@ def until(trial: optuna.Trial, context: Any, flag: str) -> float:
     return float(context.slot)
 
 
+def heedless(trial: optuna.Trial, context: Any, flag: str) -> float:
+    """Waits for a file, also when it is asked to stop."""
+    while not Path(flag).exists():
+        time.sleep(0.05)
+    return float(context.slot)
+
+
 def talks(trial: optuna.Trial, context: Any, flag: str | None = None) -> float:
     """Says which slot it is, waits for a file, and says that it is done; the last line has no end."""
     print(f"here is slot {context.slot}, attempt {context.attempt}")

@@ -273,8 +273,11 @@ def test_resume_begins_again_with_the_same_job() -> None:
 
 
 def test_resume_waits_for_pods_that_still_write_their_checkpoints() -> None:
-    decision = decided(world(summary(phase=Phase.SUSPENDED, open=8, running=2), job(suspended=True, active=2)))
-    assert decision.actions == ()
+    ledger = summary(phase=Phase.SUSPENDED, open=8, running=2)
+    assert decided(world(ledger, job(suspended=True, active=2))).actions == ()
+    assert decided(world(ledger, job(suspended=True, active=0, ready=0, terminating=2))).actions == ()
+    lost = summary(phase=Phase.SUSPENDED, open=8, running=2, expired=2)
+    assert decided(world(lost, job(suspended=True, active=0, ready=0, terminating=2))).actions
 
 
 def test_a_budget_that_is_used_up_suspends() -> None:
