@@ -218,9 +218,6 @@ def _thread_contract() -> dict[str, str]:
     )
 
 
-_DECLARED: Final = "(has(self.search) && has(self.search.parameters) ? self.search.parameters : [])"
-
-
 _MODE: Final = "(has(self.trial.workload.mode) ? self.trial.workload.mode : 'pure')"
 
 

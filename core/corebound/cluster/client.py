@@ -14,6 +14,7 @@ import urllib3
 from corebound.api.errors import ClusterConflictError, ClusterError, ClusterRefusedError, ClusterUnreachableError
 from corebound.cluster.configuration import load_configuration
 from corebound.cluster.connection import SECONDS, Connection, Manifest
+from corebound.cluster.resources import OWN_RIGHTS, PODS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -176,8 +177,6 @@ class Cluster:
 
     def log(self, pod: str, *, namespace: str, follow: bool = False) -> Generator[bytes]:
         """The log of a pod's only container, in parts."""
-        from corebound.cluster.resources import PODS
-
         query = {"follow": "true"} if follow else {}
         path = PODS.path(namespace=namespace, name=pod, subresource="log")
         response = self.connection.open("GET", path, query=query, seconds=None if follow else SECONDS)
@@ -208,18 +207,15 @@ class Cluster:
                 raise ClusterRefusedError(text, status=403, reason="Forbidden", said=said) from error
             raise ClusterError(text) from error
 
-    def may(self, verb: str, resource: Resource, *, namespace: str, name: str = "", subresource: str = "") -> bool:
+    def may(self, verb: str, resource: Resource, *, namespace: str, name: str = "") -> bool:
         """Whether the user has that right, as far as the server says."""
         asked = {
             "namespace": namespace,
             "verb": verb,
             "group": resource.group,
             "resource": resource.plural,
-            "subresource": subresource,
             "name": name,
         }
-        from corebound.cluster.resources import OWN_RIGHTS
-
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         try:
             found = self.create(OWN_RIGHTS, {**review, "metadata": {}, "spec": {"resourceAttributes": asked}})

@@ -37,6 +37,3 @@ SECRETS: Final = Resource(group="", version="v1", plural="secrets")
 EVENTS: Final = Resource(group="events.k8s.io", version="v1", plural="events")
 NODES: Final = Resource(group="", version="v1", plural="nodes", namespaced=False)
 NAMESPACES: Final = Resource(group="", version="v1", plural="namespaces", namespaced=False)
-DEFINITIONS: Final = Resource(
-    group="apiextensions.k8s.io", version="v1", plural="customresourcedefinitions", namespaced=False
-)

@@ -89,17 +89,13 @@ def same_place(one: str, other: str) -> bool:
     return first == second
 
 
-def make_engine(
-    text: str, *, connections: int, application: str, identity: Identity | None = None
-) -> sqlalchemy.Engine:
-    """An engine of at most ``connections`` connections whose transactions carry ``identity``."""
+def make_engine(text: str, *, connections: int, application: str) -> sqlalchemy.Engine:
+    """An engine of at most ``connections`` connections, which are checked after some idle time."""
     url = database_url(text)
     options = {**engine_options(url, connections=connections, application=application), "pool_pre_ping": False}
     engine = sqlalchemy.create_engine(url, **options)
     _ping_when_idle(engine)
     leave_read_only(engine)
-    if identity is not None:
-        carry_identity(engine, identity)
     return engine
 
 

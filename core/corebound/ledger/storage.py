@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import check_distribution_compatibility, distribution_to_json
 from optuna.exceptions import UpdateFinishedTrialError
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
     from corebound.api.records import SlotClaim
-
-SLOT_ATTRIBUTE: Final = "corebound:slot"
 
 
 def _delegated(name: str) -> Any:

@@ -80,17 +80,11 @@ def throttled_seconds(pid: int | str = "self", *, root: Path = MACHINE) -> float
 
 def memory_limit(pid: int | str = "self", *, root: Path = MACHINE) -> int | None:
     """Bytes the tightest group above the process may use; None without a limit."""
-    tightest = _tightest_memory(pid, root=root)
-    return tightest[0] if tightest else None
-
-
-def memory_usage(pid: int | str = "self", *, root: Path = MACHINE) -> int | None:
-    """Bytes in use in the group with the tightest limit (page cache included); without a limit in the process's own."""
-    tightest = _tightest_memory(pid, root=root)
-    group = tightest[1] if tightest else next(_groups(pid, "memory", root=root), None)
-    if group is None:
-        return None
-    return _number(group.folder / ("memory.current" if group.version == 2 else "memory.usage_in_bytes"))
+    found = (
+        _number(group.folder / ("memory.max" if group.version == 2 else "memory.limit_in_bytes"))
+        for group in _groups(pid, "memory", root=root)
+    )
+    return min((limit for limit in found if limit and 0 < limit < UNLIMITED_MEMORY_BYTES), default=None)
 
 
 def kernel_kills(pid: int | str = "self", *, root: Path = MACHINE) -> int:
@@ -107,17 +101,6 @@ def kernel_kills(pid: int | str = "self", *, root: Path = MACHINE) -> int:
 def cgroup_versions(*, root: Path = MACHINE) -> list[str]:
     """Which versions this process sees: ``1``, ``2``, both on a hybrid machine, none without control groups."""
     return sorted({str(mount.version) for mount in _mounts(root=root)})
-
-
-def _tightest_memory(pid: int | str, *, root: Path) -> tuple[int, _Group] | None:
-    tightest: tuple[int, _Group] | None = None
-    for group in _groups(pid, "memory", root=root):
-        limit = _number(group.folder / ("memory.max" if group.version == 2 else "memory.limit_in_bytes"))
-        if limit is None or not 0 < limit < UNLIMITED_MEMORY_BYTES:
-            continue
-        if tightest is None or limit < tightest[0]:
-            tightest = (limit, group)
-    return tightest
 
 
 def _quota_of(group: _Group) -> CpuQuota | None:

@@ -29,11 +29,6 @@ def whole_cores(cores: float) -> int:
     return math.floor(cores + ROUNDING)
 
 
-def workers_by_cores(pool: Pool, threads: int) -> int:
-    """Workers of ``threads`` threads whose cores fit on all nodes together."""
-    return pool.nodes * (whole_cores(pool.cores) // threads)
-
-
 def places(pool: Pool, *, threads: int, memory_bytes: int) -> int:
     """Workers that fit on all nodes together, by cores, memory and pods."""
     return pool.nodes * min(limits_per_node(pool, threads=threads, memory_bytes=memory_bytes).values())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from corebound.local.cgroups import cpu_quota, kernel_kills, memory_limit, memory_usage, throttled_seconds
+from corebound.local.cgroups import cpu_quota, kernel_kills, memory_limit, throttled_seconds
 
 V1_CPU = "33 32 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct"
 V1_MEMORY = "34 32 0:30 / /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory"
@@ -41,7 +41,6 @@ def test_version_1_divides_quota_by_period_and_counts_nanoseconds(tmp_path: Path
             f"{group}/cpu.cfs_period_us": "100000",
             f"{group}/cpu.stat": "nr_periods 10\nnr_throttled 4\nthrottled_time 2500000000",
             "/sys/fs/cgroup/memory/jobs/memory.limit_in_bytes": "1073741824",
-            "/sys/fs/cgroup/memory/jobs/memory.usage_in_bytes": "4096",
             "/sys/fs/cgroup/memory/jobs/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2",
         },
     )
@@ -52,7 +51,6 @@ def test_version_1_divides_quota_by_period_and_counts_nanoseconds(tmp_path: Path
     assert quota.source == str(root / group.lstrip("/") / "cpu.cfs_quota_us")
     assert throttled_seconds(root=root) == 2.5
     assert memory_limit(root=root) == 2**30
-    assert memory_usage(root=root) == 4096
 
 
 def test_version_1_without_limits_has_none(tmp_path: Path) -> None:
@@ -64,12 +62,10 @@ def test_version_1_without_limits_has_none(tmp_path: Path) -> None:
             "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1",
             "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
             "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes": "123",
         },
     )
     assert cpu_quota(root=root).cores is None
     assert memory_limit(root=root) is None
-    assert memory_usage(root=root) == 123
 
 
 def test_version_2_takes_the_tightest_ancestor(tmp_path: Path) -> None:
@@ -83,11 +79,9 @@ def test_version_2_takes_the_tightest_ancestor(tmp_path: Path) -> None:
             f"{top}/pod.slice/cpu.max": "200000 100000",
             f"{top}/pod.slice/cpu.stat": "usage_usec 99\nthrottled_usec 3500000",
             f"{top}/pod.slice/memory.max": "2147483648",
-            f"{top}/pod.slice/memory.current": "77",
             f"{top}/pod.slice/trial.scope/cpu.max": "max 100000",
             f"{top}/pod.slice/trial.scope/cpu.stat": "usage_usec 99\nthrottled_usec 0",
             f"{top}/pod.slice/trial.scope/memory.max": "max",
-            f"{top}/pod.slice/trial.scope/memory.current": "55",
         },
     )
     quota = cpu_quota(root=root)
@@ -95,7 +89,6 @@ def test_version_2_takes_the_tightest_ancestor(tmp_path: Path) -> None:
     assert quota.source.endswith("kubepods.slice/pod.slice/cpu.max")
     assert throttled_seconds(root=root) == 3.5
     assert memory_limit(root=root) == 2 * 2**30
-    assert memory_usage(root=root) == 77
 
 
 def test_another_process_is_read_by_its_number(tmp_path: Path) -> None:
@@ -165,7 +158,6 @@ def test_a_machine_without_groups_has_no_limits(tmp_path: Path) -> None:
     assert cpu_quota(root=tmp_path).cores is None
     assert throttled_seconds(root=tmp_path) == 0.0
     assert memory_limit(root=tmp_path) is None
-    assert memory_usage(root=tmp_path) is None
 
 
 def test_a_process_that_is_gone_has_no_limits() -> None:

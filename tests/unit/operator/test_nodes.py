@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corebound.api.loading import campaign_from_mapping
-from corebound.planning.pools import workers_by_cores
+from corebound.planning.pools import places
 from corebound_operator.decide.nodes import pool_of_rooms, rooms, taken_by_daemons
 
 from .worlds import mapping
@@ -40,8 +40,8 @@ def pool(nodes: list[Manifest], pods: list[Manifest] | None = None, **spec: Any)
 
 def test_what_daemonsets_have_is_not_there_for_trials() -> None:
     bare, shared = pool([node("a")]), pool([node("a")], [pod("a"), pod("a", cpu="300m")])
-    assert workers_by_cores(bare, 1) == 126
-    assert workers_by_cores(shared, 1) == 125
+    assert places(bare, threads=1, memory_bytes=2**30) == 126
+    assert places(shared, threads=1, memory_bytes=2**30) == 125
     assert shared.pods == 248
     assert shared.memory_bytes == 478 * 2**30
 
@@ -51,8 +51,8 @@ def test_other_pods_come_and_go_and_do_not_count() -> None:
 
 
 def test_two_workers_of_64_threads_never_fit_128_cores() -> None:
-    assert workers_by_cores(pool([node("a")]), 64) == 1
-    assert workers_by_cores(pool([node("a")]), 63) == 2
+    assert places(pool([node("a")]), threads=64, memory_bytes=2**30) == 1
+    assert places(pool([node("a")]), threads=63, memory_bytes=2**30) == 2
 
 
 def test_the_size_with_most_cores_together_is_taken_and_said() -> None:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from corebound.api.errors import ObjectiveError
 from corebound.api.parameters import values_of
 from corebound.api.search import Search
+from corebound.ledger.distributions import distributions_of
 from corebound_trial.runner.points import fixed_params, grid_point
-from corebound_trial.runner.sampling import distributions_of, make_pruner, make_sampler, suggest_declared
+from corebound_trial.runner.sampling import make_pruner, make_sampler, suggest_declared
 from corebound_trial.runner.seeds import campaign_seed, sampler_seed, seed_everything, slot_seed
 
 FLOAT: dict[str, Any] = {"name": "x", "type": "float", "low": 0.0, "high": 1.0}

@@ -45,8 +45,8 @@ def die_with_parent(parent: int, *, signum: int = signal.SIGKILL) -> None:
         os.kill(os.getpid(), signum)
 
 
-def leash(*, signum: int = signal.SIGKILL) -> Callable[[], None]:
-    """A ``preexec_fn`` for :class:`subprocess.Popen`: the program gets ``signum`` when this process ends.
+def leash() -> Callable[[], None]:
+    """A ``preexec_fn`` for :class:`subprocess.Popen`: the program is killed when this process ends.
 
     Survives the exec, not a further fork. It does two system calls and takes no lock, so it is safe after a fork of a
     process with threads.
@@ -55,9 +55,9 @@ def leash(*, signum: int = signal.SIGKILL) -> Callable[[], None]:
     prctl, getppid, end = _LIBC.prctl, os.getppid, os._exit
 
     def hold() -> None:
-        prctl(_SET_DEATH_SIGNAL, int(signum), 0, 0, 0)
+        prctl(_SET_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
         if getppid() != parent:
-            end(128 + int(signum))
+            end(128 + signal.SIGKILL)
 
     return hold
 

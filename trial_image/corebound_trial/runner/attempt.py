@@ -28,7 +28,8 @@ from corebound_trial.objectives.protocol import (
     within,
 )
 from corebound_trial.objectives.result import values_of
-from corebound_trial.runner.sampling import fixed_params, make_pruner, make_sampler, suggest_declared
+from corebound_trial.runner.points import fixed_params
+from corebound_trial.runner.sampling import make_pruner, make_sampler, suggest_declared
 from corebound_trial.runner.seeds import campaign_seed, seed_everything, slot_seed
 
 if TYPE_CHECKING:

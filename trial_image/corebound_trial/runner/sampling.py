@@ -23,7 +23,6 @@ from optuna.trial import TrialState
 from corebound.api.errors import FencedError, ObjectiveError, StorageUnreachableError
 from corebound.ledger.distributions import distributions_of
 from corebound_trial.objectives.entrypoint import load_function, user_traceback
-from corebound_trial.runner.points import fixed_params
 from corebound_trial.runner.seeds import sampler_seed
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
     from corebound.api.parameters import Parameter
     from corebound.api.search import Search
-
-__all__ = ["distributions_of", "fixed_params", "make_pruner", "make_sampler", "suggest_declared"]
 
 _WORKED_OUT: Final = {
     "_search_space",

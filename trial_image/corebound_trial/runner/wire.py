@@ -57,10 +57,6 @@ class Wire:
         self._sending = threading.Lock()
         self._buffer = b""
 
-    def fileno(self) -> int:
-        """For selectors."""
-        return self._socket.fileno()
-
     def send(self, message: Mapping[str, Any]) -> bool:
         """Send one message; False when the other side is gone."""
         line = json.dumps(message, allow_nan=True).encode() + b"\n"
