@@ -1,6 +1,6 @@
 """What every command takes and how it answers: ``--quiet``, ``--json``, ``--storage``, examples and exit statuses.
 
-What could go wrong: a command that only reads starts a database for nothing; where none was ever made it says so instead.
+What could go wrong: a command that looks for a campaign makes a database for nothing; where there is none it says so instead.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def opened_storage(storage: str | None, *, connections: int = 0) -> Iterator[tup
 
 @contextlib.contextmanager
 def opened_ledger(storage: str | None, *, application: str) -> Iterator[Ledger]:
-    """The ledger for commands that only read. Raises :class:`UnknownCampaignError` where none was ever made."""
+    """The ledger for commands that run no campaign. Raises :class:`UnknownCampaignError` where none was ever made."""
     from corebound.api.errors import UnknownCampaignError
     from corebound.ledger.ledger import open_ledger
     from corebound.local.postgres import EmbeddedPostgres

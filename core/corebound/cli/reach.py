@@ -136,7 +136,7 @@ def _looking_at(campaigns: Campaigns, url: str) -> str:
 
 
 def _may_forward(campaigns: Campaigns) -> bool:
-    """Whether it is worth trying: the user may read the login, and forward ports somewhere near."""
+    """Whether it is worth trying: the user may read the login. Where the database runs is known only from that."""
     from corebound.cluster.one_shot import SECRET
     from corebound.cluster.resources import SECRETS
 

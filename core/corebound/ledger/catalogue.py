@@ -83,7 +83,7 @@ def run(connection: sqlalchemy.Connection, statement: str, **names: str) -> None
 
 def composed(statement: str, **names: str) -> sql.Composed:
     """The statement with its identifiers quoted."""
-    template: Any = statement  # a constant of this module, which mypy cannot see
+    template: Any = statement  # a constant of its caller, which mypy cannot see
     return sql.SQL(template).format(**{key: sql.Identifier(name) for key, name in names.items()})
 
 

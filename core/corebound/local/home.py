@@ -1,7 +1,7 @@
 """Where local state lives: ``COREBOUND_HOME``, by default the XDG data folder.
 
-Below it: ``postgres-18/`` (the embedded server) and ``campaigns/NAME-ID/`` (the kept output of every attempt). What could
-go wrong: a read-only or full disk; said here, with the variable that moves the folder.
+Below it: ``postgres-18/`` (the embedded server), ``cores/`` (whose each core is) and ``campaigns/NAME-ID/`` (the kept output
+of every attempt). What could go wrong: a read-only or full disk; said here, with the variable that moves the folder.
 """
 
 from __future__ import annotations
