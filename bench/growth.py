@@ -54,7 +54,7 @@ def with_trials(ledger: Ledger, url: str, counts: list[int], measured: int) -> N
             fill(url, record, argparse.Namespace(finished=count, running=0, reports=1))
             first, parts = trial_parts(ledger, record, url, sampler, measured)
             began = time.perf_counter()
-            ledger.summaries.of(record, maximize=[False])
+            ledger.summaries.of(record)
             summary = 1000 * (time.perf_counter() - began)
             medians = (statistics.median(parts[part]) for part in PARTS)
             print(f"{sampler:8} {count:7}  {first:10.0f}", *(f"{each:11.1f}" for each in medians), f"{summary:8.1f}")

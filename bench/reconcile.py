@@ -292,7 +292,7 @@ def close_all(ledger: Ledger, storage: CampaignStorage, name: str) -> float:
     worker = ledger.workers.register(record.campaign_id, name="w", host="pretended", pid=1, threads=1, cores="")
     while run_one(ledger, storage, record, worker):
         pass
-    assert not ledger.summaries.of(record, maximize=record.maximize).counts.get(SlotState.OPEN)
+    assert not ledger.summaries.of(record).counts.get(SlotState.OPEN)
     return time.monotonic()
 
 

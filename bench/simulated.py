@@ -40,7 +40,7 @@ def make_campaign(ledger: Ledger, *, name: str, trials: int) -> CampaignRecord:
     """A prepared campaign whose slots nobody works on."""
     record = ledger.campaigns.create(
         name=name,
-        specification={"spec": {}},
+        specification={"spec": {"objectives": [{"metric": "value", "direction": "minimize"}]}},
         trials=trials,
         directions=["minimize"],
         metric_names=["value"],

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def make(ledger: Ledger, *, trials: int = 4, retries: int = 1, name: str = "campaign") -> CampaignRecord:
     record = ledger.campaigns.create(
         name=name,
-        specification={"spec": {}},
+        specification={"spec": {"objectives": [{"metric": "fitness", "direction": "maximize"}]}},
         trials=trials,
         directions=["maximize"],
         metric_names=["fitness"],
@@ -73,7 +73,7 @@ def test_a_slot_from_claim_to_close(ledger: Ledger, storage: CampaignStorage) ->
     assert ledger.slots.close(claim, cpu_seconds=1.5) is SlotState.SUCCEEDED, "again, after a lost answer"
     row = ledger.slots.rows(record.campaign_id)[0]
     assert (row.values, row.params, row.cpu_seconds, row.attempt) == ((7.0,), {"x": 0.25}, 1.5, 1)
-    summary = ledger.summaries.of(record, maximize=[True])
+    summary = ledger.summaries.of(record)
     assert summary.best is not None
     assert summary.best.value == 7.0
     assert summary.done == 1

@@ -44,7 +44,7 @@ def test_what_breaks_a_constraint_is_no_result(ledger: Ledger, url: str, key: st
     storage.set_trial_system_attr(trial_id, key, value)
     storage.set_trial_state_values(trial_id, optuna.trial.TrialState.COMPLETE, [1.0])
     ledger.slots.close(claim, cpu_seconds=1)
-    assert (ledger.summaries.of(record, maximize=[False]).best is not None) is counts
+    assert (ledger.summaries.of(record).best is not None) is counts
     row, *_ = ledger.slots.rows(record.campaign_id)
     shown = value if isinstance(value, list) else [] if value is None else [value]
     assert list(row.constraints.values()) == shown

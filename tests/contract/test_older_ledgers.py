@@ -102,7 +102,7 @@ def test_an_older_ledger_is_upgraded_with_what_is_in_it(ledger: Ledger, url: str
     assert schema(url) == new
 
     found = ledger.campaigns.get("old")
-    best = ledger.summaries.of(found, maximize=[False]).best
+    best = ledger.summaries.of(found).best
     assert best is not None
     had_plans = revision >= "0003"  # and what workers ran on
     assert (best.value, found.workers, len(found.plans)) == (4.0, 2, had_plans)

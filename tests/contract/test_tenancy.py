@@ -7,7 +7,7 @@ import multiprocessing
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,7 +190,7 @@ def test_a_whole_worker_life_as_the_tenant(database: Database) -> None:
         storage.set_study_system_attr(record.study_id, "state", "by Optuna's own storage")
         assert worker.slots.claim(record.campaign_id, worker_id) is None
         worker.workers.end(worker_id, exit_code=0, message=None, telemetry=WorkerTelemetry())
-        assert operator.summaries.of(record, maximize=[False]).done == 3
+        assert operator.summaries.of(record).done == 3
         search = Search.model_validate({"parameters": [{"name": "x", "type": "float", "low": 0, "high": 1}]})
         objectives = [Objective.model_validate({"metric": "loss", "direction": "minimize"})]
         warm = worker.campaigns.warm_start("search", called="search", objectives=objectives, search=search)
@@ -551,13 +551,14 @@ def test_a_summary_is_one_statement(ledger: Ledger, url: str) -> None:
     statements: list[str] = []
     engine = ledger.campaigns._engine
     sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *each: statements.append(each[2]))
-    found = ledger.summaries.of(record, maximize=[False])
+    found = ledger.summaries.of(record)
     assert len(statements) == 1
     assert found.best is not None
     assert (found.best.slot, found.best.value, found.best.params) == (2, 2.0, {"x": 0.2}), "the first of equals"
     assert (found.done, found.claimable, found.live_workers, found.failed_first) == (5, 1, 1, False)
     assert (found.cpu_seconds, found.worker_seconds, found.throttled_seconds) == (3, 4, 1)
-    worst = ledger.summaries.of(record, maximize=[True]).best
+    other_way = {"spec": {"objectives": [{"metric": "loss", "direction": "maximize"}]}}
+    worst = ledger.summaries.of(replace(record, specification=other_way)).best
     assert worst is not None
     assert (worst.slot, worst.value, worst.params) == (0, float("inf"), {})
     storage.close()
@@ -566,7 +567,14 @@ def test_a_summary_is_one_statement(ledger: Ledger, url: str) -> None:
 def test_the_front_counts_all_that_nobody_beats(ledger: Ledger, url: str) -> None:
     record = ledger.campaigns.create(
         name="front",
-        specification={"spec": {}},
+        specification={
+            "spec": {
+                "objectives": [
+                    {"metric": "loss", "direction": "minimize"},
+                    {"metric": "speed", "direction": "maximize"},
+                ]
+            }
+        },
         trials=6,
         directions=["minimize", "maximize"],
         metric_names=["loss", "speed"],
@@ -583,7 +591,7 @@ def test_the_front_counts_all_that_nobody_beats(ledger: Ledger, url: str) -> Non
         trial = optuna.Trial(study, storage.create_trial(claim, study_id=record.study_id, fixed_params={}))
         study.tell(trial, values)
         ledger.slots.close(claim, cpu_seconds=1)
-    found = ledger.summaries.of(record, maximize=[False, True])
+    found = ledger.summaries.of(record)
     assert found.best is None
     assert found.front_size == 4
     assert found.front_size == len(study.best_trials)

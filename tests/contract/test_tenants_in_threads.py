@@ -22,7 +22,7 @@ def test_each_namespace_gets_its_own_whole_ledger(url: str) -> None:
                 retries=0,
                 retry_exceptions=False,
             )
-            summary = ledger.summaries.of(record, maximize=record.maximize)
+            summary = ledger.summaries.of(record)
             return sum(summary.counts.values())
 
     with ThreadPoolExecutor(8) as pool:

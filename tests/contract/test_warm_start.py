@@ -47,7 +47,7 @@ def read(ledger: Ledger, space: Search, study: str = "earlier", *directions: str
 def make(ledger: Ledger, warm_start: WarmStart | None, *, name: str = "campaign") -> CampaignRecord:
     record = ledger.campaigns.create(
         name=name,
-        specification={"spec": {}},
+        specification={"spec": {"objectives": [{"metric": "m0", "direction": "maximize"}]}},
         trials=3,
         directions=["maximize"],
         metric_names=["m0"],
@@ -152,7 +152,7 @@ def test_copies_are_no_slots_and_never_the_best(
 ) -> None:
     earlier(plain, finished(0.9), finished(0.8))
     record = make(ledger, read(ledger, search(X, KIND)))
-    assert ledger.summaries.of(record, maximize=[True]).best is None
+    assert ledger.summaries.of(record).best is None
     worker = ledger.workers.register(record.campaign_id, name="w", host="here", pid=1, threads=1, cores="")
     for _ in range(3):
         claim = ledger.slots.claim(record.campaign_id, worker)
@@ -168,7 +168,7 @@ def test_copies_are_no_slots_and_never_the_best(
     assert ledger.slots.claim(record.campaign_id, worker) is None
     rows = ledger.slots.rows(record.campaign_id)
     assert [(row.slot, row.number, row.values) for row in rows] == [(0, 2, (-1.0,)), (1, 3, (-2.0,)), (2, 4, (-3.0,))]
-    summary = ledger.summaries.of(record, maximize=[True])
+    summary = ledger.summaries.of(record)
     assert summary.best is not None
     assert (summary.best.slot, summary.best.number, summary.best.value) == (0, 2, -1.0)
     assert summary.counts == {SlotState.SUCCEEDED: 3}

@@ -36,7 +36,7 @@ def test_a_campaign_begins_with_what_earlier_studies_know(corebound: Corebound, 
     second = rows(ledger, "second")
     assert [row["params"] for row in second] == [row["params"] for row in rows(ledger, "first")], "points of slots stay"
     assert [(row["slot"], row["number"]) for row in second] == [(0, 3), (1, 4), (2, 5)]
-    summary = ledger.summaries.of(ledger.campaigns.get("second"), maximize=[False])
+    summary = ledger.summaries.of(ledger.campaigns.get("second"))
     assert summary.best is not None
     assert summary.best.value == min(row["values"]["loss"] for row in second) > 0.0001, "a copy is never the best"
     assert "warm start" not in said(corebound, path), "read once"

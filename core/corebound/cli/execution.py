@@ -70,7 +70,7 @@ def carry_out(
             _supervising(ledger, campaign, numbered=numbered) as (campaign, supervision),
         ):
             record, news = recorded(ledger, campaign, folder, fresh=fresh)
-            plan = _plan(campaign, cores, ledger.summaries.of(record, maximize=record.maximize).experience)
+            plan = _plan(campaign, cores, ledger.summaries.of(record).experience)
 
             def supervisor(show: Callable[[LedgerSummary], None], say: Callable[[str], None]) -> Supervisor:
                 from corebound.local.cores import CorePool
@@ -155,7 +155,7 @@ def _supervised(
         if record.phase.is_final:
             for line in news:
                 display.say(line)
-            return ledger.summaries.of(record, maximize=record.maximize), None
+            return ledger.summaries.of(record), None
         display.say(f"{record.name}: {plan_headline(plan)}")
         for line in (*news, *(f"warning: {text}" for text in plan.warnings)):
             display.say(line)

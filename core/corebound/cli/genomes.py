@@ -32,7 +32,7 @@ def row_of(ledger: Ledger, campaign: CampaignRecord, slot: int | None) -> SlotRo
         raise UnknownCampaignError(f"{campaign.name!r} has no slot {slot}; its slots are 0 to {len(rows) - 1}")
     if slot is not None:
         return rows[slot]
-    best = ledger.summaries.of(campaign, maximize=campaign.maximize).best
+    best = ledger.summaries.of(campaign).best
     if best is not None and best.slot is not None:
         return rows[best.slot]
     done = sum(row.state is SlotState.SUCCEEDED for row in rows)

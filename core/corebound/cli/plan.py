@@ -105,7 +105,7 @@ def _experience(campaign: SearchCampaign, storage: str | None, reply: Reply) -> 
             if changes := immutable_changes(campaign_from_mapping(found.specification), campaign):
                 reply.note(f"{name} was run with other settings ({', '.join(changes)}): its times are not used")
                 return Experience()
-            return ledger.summaries.of(found, maximize=found.maximize).experience
+            return ledger.summaries.of(found).experience
     except UnknownCampaignError:
         return Experience()
     except StorageError as error:

@@ -52,7 +52,7 @@ def recorded(
             "study with --fresh (the old one is kept)"
         )
     _check_same_project(found, campaign, folder)
-    done = ledger.summaries.of(found, maximize=found.maximize).done
+    done = ledger.summaries.of(found).done
     ledger.campaigns.update(
         found.campaign_id,
         specification=campaign.to_mapping(),

@@ -104,7 +104,7 @@ def _views(ledger: Ledger, name: str | None) -> list[CampaignView]:
 
     return [
         CampaignView(
-            summary=ledger.summaries.of(record, maximize=record.maximize),
+            summary=ledger.summaries.of(record),
             running=ledger.slots.running(record.campaign_id),
             attended=ledger.campaigns.attended(record),
         )

@@ -76,8 +76,9 @@ class Summaries:
         self._engine = engine
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    def of(self, campaign: CampaignRecord, *, maximize: list[bool]) -> LedgerSummary:
-        """The campaign as it stands now; ``maximize`` has one entry per objective."""
+    def of(self, campaign: CampaignRecord) -> LedgerSummary:
+        """The campaign as it stands now."""
+        maximize = campaign.maximize
         one = len(maximize) == 1
         first = min(FIRST_CLOSED, campaign.trials)
         values = {

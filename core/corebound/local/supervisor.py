@@ -177,7 +177,7 @@ class Supervisor:
         def look() -> LedgerSummary:
             self._stay_the_only_one()
             campaign = self.ledger.campaigns.get(self.campaign.name)
-            return self.ledger.summaries.of(campaign, maximize=campaign.maximize)
+            return self.ledger.summaries.of(campaign)
 
         found: LedgerSummary = self._patiently(look)
         return found

@@ -174,7 +174,7 @@ class Reconciler:
             ledger = self._databases.ledger(namespace, campaign_uid=uid)
             record = ledger_record(ledger, campaign, uid=uid, heartbeat_seconds=self._settings.heartbeat_seconds)
             began = time.monotonic()
-            summary = ledger.summaries.of(record, maximize=record.maximize)
+            summary = ledger.summaries.of(record)
             self._looked(time.monotonic() - began)
             look_after = _login_is_good_for(record, jobs)
             if look_after is not None:

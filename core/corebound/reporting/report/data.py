@@ -136,7 +136,7 @@ def gather(
     shown = chosen_curves(rows, reports, maximize=campaign.maximize[0])
     distributions = ledger.history.distributions(campaign.campaign_id)
     data = ReportData(
-        summary=ledger.summaries.of(campaign, maximize=campaign.maximize),
+        summary=ledger.summaries.of(campaign),
         attended=attended,
         rows=rows,
         workers=ledger.workers.rows(campaign.campaign_id),
