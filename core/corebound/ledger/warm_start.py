@@ -9,7 +9,6 @@ make Optuna refuse a later trial, or keep the sampler from searching that parame
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from optuna.trial import TrialState
 from sqlalchemy import text
 
 from corebound.api.errors import StorageError, WarmStartError
+from corebound.api.model import nearest
 from corebound.ledger.distributions import distribution_of, internal_value
 from corebound.ledger.rungs import completed_rungs
 from corebound.planning.wording import count_text
@@ -82,7 +82,7 @@ def read_warm_start(
     names = list(connection.execute(text("SELECT study_name FROM studies ORDER BY study_id")).scalars())
     if study not in names:
         raise WarmStartError(
-            f"search.warmStart.study: there is no study {called!r} in this storage{_nearest(called, names)}; "
+            f"search.warmStart.study: there is no study {called!r} in this storage{nearest(called, names)}; "
             f"there are: {_listed(names)}"
         )
     study_id = storage.get_study_id_from_name(study)
@@ -248,11 +248,6 @@ def _refuse_other_objectives(
 
 def _reasons(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-
-
-def _nearest(name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _listed(names: Sequence[str]) -> str:

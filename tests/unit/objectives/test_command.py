@@ -118,8 +118,8 @@ def test_attributes_and_constraints_come_from_the_result_file(tmp_path: Path) ->
     [
         ("{", "Expecting"),
         ("[1]", "it is [1], no object"),
-        ('{"value": 1}', "no key 'value', did you mean 'values'?"),
-        ('{"values": {"valeu": 1}}', "no metric 'valeu', did you mean 'value'?"),
+        ('{"value": 1}', "no key 'value'; did you mean 'values'?"),
+        ('{"values": {"valeu": 1}}', "no metric 'valeu'; did you mean 'value'?"),
         ('{"values": {"value": null}}', "values.value is null"),
         ('{"values": {"value": "0.5"}}', 'values.value is "0.5"'),
         ('{"values": {"value": true}}', "values.value is true"),

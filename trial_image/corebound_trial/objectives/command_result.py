@@ -6,13 +6,13 @@ was found and what was expected.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ObjectiveError
+from corebound.api.model import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,7 @@ def _mapping(value: Any, what: str) -> dict[str, Any]:
 def _only(found: dict[str, Any], allowed: Sequence[str], what: str) -> None:
     for name in found:
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else f", expected {', '.join(allowed)}"
+            hint = nearest(name, allowed) or f"; expected {', '.join(allowed)}"
             raise ValueError(f"there is no {what} {name!r}{hint}")
 
 

@@ -9,7 +9,6 @@ that do not fit; each error shows the user's own frames only.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -20,10 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import NotThereError, ObjectiveError
+from corebound.api.model import nearest
 from corebound.local.source import as_module
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     import optuna
@@ -98,12 +98,6 @@ def user_traceback(error: BaseException) -> str:
     text = "".join(report.format()).strip()
     half = LONGEST_TEXT // 2
     return text if len(text) <= LONGEST_TEXT else f"{text[:half]}\n[...]\n{text[-half:]}"
-
-
-def nearest(found: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of ``names``, or nothing."""
-    near = difflib.get_close_matches(found, list(names), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _import(module_name: str, folder: Path) -> ModuleType:

@@ -11,7 +11,6 @@ it would hang).
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import selectors
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from corebound.api.errors import ObjectiveError
+from corebound.api.model import nearest
 from corebound_trial.binding.process import end_tree, leash
 from corebound_trial.objectives.program_output import OutputReader, Reading, Tail
 
@@ -173,10 +173,8 @@ def _reason(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOENT and path.exists():
         return f"{path} is there, but the interpreter that its first line names is not; correct that line"
     if error.errno == errno.ENOENT:
-        near = difflib.get_close_matches(path.name, [found.name for found in path.parent.glob("*")], n=1)
-        return f"{path} does not exist" + (
-            f"; did you mean {near[0]!r}?" if near else "; expected a path from the YAML"
-        )
+        near = nearest(path.name, (found.name for found in path.parent.glob("*")))
+        return f"{path} does not exist{near or '; expected a path from the YAML'}"
     if error.errno == errno.EACCES:
         return f"{path} is not executable; run chmod +x on it, or name its interpreter first in the command"
     if error.errno == errno.ENOEXEC:
@@ -191,8 +189,7 @@ def _nearest_program(program: str, environment: Mapping[str, str]) -> str:
     for place in environment.get("PATH", "").split(os.pathsep):
         with contextlib.suppress(OSError):
             names.update(found.name for found in Path(place or ".").iterdir())
-    near = difflib.get_close_matches(program, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return nearest(program, names)
 
 
 def _forward(piece: bytes, ours: Any) -> None:

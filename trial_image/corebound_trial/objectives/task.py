@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from corebound.api.errors import NotThereError, ObjectiveError
+from corebound.api.model import nearest
 from corebound_trial.neuroevolution.tasks.builtin import BUILT_IN, task_class
-from corebound_trial.objectives.entrypoint import load_function, made, nearest
+from corebound_trial.objectives.entrypoint import load_function, made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
