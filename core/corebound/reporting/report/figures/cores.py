@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from corebound.planning.wording import duration_text
-from corebound.reporting.report.figures.figure import BLUE, GREY, SCALE, Figure, titled
+from corebound.reporting.report.figures.figure import BLUE, GREY, SCALE, Figure, colour_key, titled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,20 +140,13 @@ def cores(data: ReportData) -> Figure:
                 "axisLabel": {"width": 96, "overflow": "truncate"},
             },
         ],
-        "visualMap": {
-            "type": "continuous",
-            "seriesIndex": 2,
-            "min": 0,
-            "max": 100,
-            "text": ["100 % of its cores", "0 %"],
-            "orient": "horizontal",
-            "left": "center",
-            "top": 212 + rows_height + 56,
-            "itemHeight": 110,
-            "itemWidth": 12,
-            "inRange": {"color": SCALE},
-            "outOfRange": {"color": SCALE[-1]},
-        },
+        "visualMap": colour_key(
+            most=100,
+            ends=("100 % of its cores", "0 %"),
+            seriesIndex=2,
+            top=212 + rows_height + 56,
+            outOfRange={"color": SCALE[-1]},
+        ),
         "series": [
             {
                 **line,

@@ -100,6 +100,22 @@ def titled(name: str, *, vertical: bool = False) -> dict[str, Any]:
     return {"name": name, "nameLocation": "middle", "nameGap": gap, "nameTextStyle": style}
 
 
+def colour_key(*, most: float, ends: tuple[str, str], colours: Sequence[str] = SCALE, **more: Any) -> dict[str, Any]:
+    """Marks coloured by a number from 0 to ``most``, with the key to it below or above; ``ends``: what most and 0 mean."""
+    return {
+        "type": "continuous",
+        "min": 0,
+        "max": most,
+        "text": list(ends),
+        "orient": "horizontal",
+        "left": "center",
+        "itemHeight": 110,
+        "itemWidth": 12,
+        "inRange": {"color": list(colours)},
+        **more,
+    }
+
+
 def finite(value: float) -> float | None:
     """Five significant digits; None for what no axis has."""
     return float(f"{value:.5g}") if math.isfinite(value) else None

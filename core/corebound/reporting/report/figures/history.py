@@ -71,8 +71,7 @@ def history(data: ReportData) -> Figure:
         if line:
             series.append(_line([*line, [len(closed), line[-1][1], line[-1][2]]], metric) | axis)
         direction = "larger is better" if data.campaign.maximize[objective] else "smaller is better"
-        prefix = f"{metric}: {direction}."
-        caption.append(prefix + span.caption)
+        caption.append(f"{metric}: {direction}.{span.caption}")
         grids.append({"left": 76, "right": 24, "top": top, "height": height})
         last = objective == len(data.metrics) - 1
         x_axes.append(
@@ -95,14 +94,7 @@ def history(data: ReportData) -> Figure:
         grids.append({"left": 76, "right": 24, "top": top + 6, "height": 14})
         x_axes.append({"type": "value", "min": 0, "max": len(closed), "gridIndex": index, "show": False})
         y_axes.append({"type": "value", "min": -1, "max": 1, "gridIndex": index, "show": False})
-        mark = {
-            "symbol": "rect",
-            "symbolSize": [2 if len(without) <= 100 else 1, 12],
-            "itemStyle": {"color": ORANGE, "opacity": 1 if len(without) <= 100 else 0.5},
-            "dimensions": ["trials closed", "", "slot"],
-        }
-        strip = {"name": "no value", "type": "scatter", "data": without, "encode": {"tooltip": [2]}, **mark}
-        series.append(strip | {"xAxisIndex": index, "yAxisIndex": index})
+        series.append(_ticks(without) | {"xAxisIndex": index, "yAxisIndex": index})
         top += 30
     if infinite:
         caption.append(f"{infinite} infinite values are not shown.")
@@ -141,6 +133,21 @@ def _points(name: str, colour: str, symbol: str, points: list[list[Any]], metric
         "itemStyle": {"color": colour, "opacity": 0.85 if many <= 600 else 0.5},
         "dimensions": ["trials closed", metric, "slot"],
         "encode": {"x": 0, "y": 1, "tooltip": [2, 1, 0]},
+        "data": points,
+    }
+
+
+def _ticks(points: list[list[Any]]) -> dict[str, Any]:
+    """Of trials without a value."""
+    many = len(points) > 100
+    return {
+        "name": "no value",
+        "type": "scatter",
+        "symbol": "rect",
+        "symbolSize": [1 if many else 2, 12],
+        "itemStyle": {"color": ORANGE, "opacity": 0.5 if many else 1},
+        "dimensions": ["trials closed", "", "slot"],
+        "encode": {"tooltip": [2]},
         "data": points,
     }
 

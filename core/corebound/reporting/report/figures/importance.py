@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from corebound.reporting.report.figures.figure import BLUE, Figure, titled
+from corebound.reporting.report.figures.figure import BLUE, INK, Figure, titled
 
 if TYPE_CHECKING:
     from corebound.reporting.report.data import ReportData
@@ -40,7 +40,7 @@ def importance(data: ReportData) -> Figure:
             "type": "category",
             "inverse": True,
             "data": [name for name, _ in shown],
-            "axisLabel": {"width": 180, "overflow": "truncate", "color": "#1c2733", "interval": 0},
+            "axisLabel": {"width": 180, "overflow": "truncate", "color": INK, "interval": 0},
             "axisTick": {"show": False},
         },
         "series": [

@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.reporting.report.figures.figure import SCALE, Figure, finite, span_of
+from corebound.reporting.report.figures.figure import Figure, colour_key, finite, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,19 +91,7 @@ def parallel(data: ReportData) -> Figure:
             {**axis, "nameTruncate": {"maxWidth": 110}, "axisLabel": {**_HALO, **axis.get("axisLabel", {})}}
             for axis in axes
         ],
-        "visualMap": {
-            "type": "continuous",
-            "dimension": len(axes),
-            "min": 0,
-            "max": 100,
-            "text": ["best", "worst"],
-            "orient": "horizontal",
-            "left": "center",
-            "top": 0,
-            "itemHeight": 110,
-            "itemWidth": 12,
-            "inRange": {"color": SCALE},
-        },
+        "visualMap": colour_key(most=100, ends=("best", "worst"), dimension=len(axes), top=0),
         "series": [
             {
                 "name": "trials",

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from corebound.reporting.report.data import has_result, is_feasible
-from corebound.reporting.report.figures.figure import SCALE, Figure, finite, span_of, titled, value_axis
+from corebound.reporting.report.figures.figure import SCALE, Figure, colour_key, finite, span_of, titled, value_axis
 from corebound.reporting.report.figures.parallel import MISSING, Column
 
 if TYPE_CHECKING:
@@ -75,19 +75,7 @@ def slices(data: ReportData) -> Figure:
         "xAxis": x_axes,
         "yAxis": y_axes,
         "series": series,
-        "visualMap": {
-            "type": "continuous",
-            "dimension": 2,
-            "min": 0,
-            "max": len(found) - 1,
-            "text": ["late", "early"],
-            "orient": "horizontal",
-            "left": "center",
-            "bottom": 0,
-            "itemHeight": 110,
-            "itemWidth": 12,
-            "inRange": {"color": SCALE[1:]},
-        },
+        "visualMap": colour_key(most=len(found) - 1, ends=("late", "early"), colours=SCALE[1:], dimension=2, bottom=0),
     }
     which = "the most important parameters" if data.importance.shares else "the first parameters by name"
     sample = f" Drawn are {len(shown)} trials at random of {len(found)}." if len(shown) < len(found) else ""
