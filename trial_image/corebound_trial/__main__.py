@@ -123,8 +123,7 @@ def _opened(url: str, options: argparse.Namespace, *, give_up: Callable[[], bool
             ledger.close()
             raise
 
-    found: tuple[Ledger, CampaignRecord] = patiently(opened, grace=grace_seconds(), give_up=give_up)
-    return found
+    return patiently(opened, grace=grace_seconds(), give_up=give_up)
 
 
 def _campaign(ledger: Ledger, options: argparse.Namespace) -> CampaignRecord:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from corebound.api.errors import StorageUnreachableError, UsageError
 
@@ -20,6 +20,15 @@ GRACE_SECONDS: Final = 600.0
 GRACE_VARIABLE: Final = "COREBOUND_GRACE_SECONDS"
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
+
+Answer = TypeVar("Answer")
+
+
+class Patiently(Protocol):
+    """Something that calls again and again while the database is away, and knows itself for how long."""
+
+    def __call__(self, call: Callable[[], Answer], /) -> Answer:
+        """What ``call`` answers in the end. Raises :class:`StorageUnreachableError`."""
 
 
 def grace_seconds() -> float:
@@ -36,7 +45,7 @@ def grace_seconds() -> float:
     return seconds
 
 
-def patiently(call: Callable[[], Any], *, grace: float, give_up: Callable[[], bool] = lambda: False) -> Any:
+def patiently(call: Callable[[], Answer], *, grace: float, give_up: Callable[[], bool] = lambda: False) -> Answer:
     """``call`` again and again while the database is away.
 
     Raises :class:`StorageUnreachableError` after the grace, or as soon as ``give_up`` says so.

@@ -27,6 +27,7 @@ from corebound.ledger.worker_session import WorkerSession
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    import sqlalchemy
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, TrialState
 
@@ -60,7 +61,7 @@ class CampaignStorage(BaseStorage):
         self._own_study = -1
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> sqlalchemy.Engine:
         """The one connection's engine, shared with checkpoints."""
         return self._session.engine
 
@@ -207,10 +208,10 @@ class CampaignStorage(BaseStorage):
         """As Optuna's, but that unfinished trials of others have no intermediate values."""
         self.get_study_directions(study_id)
 
-        def read(connection: Any) -> list[FrozenTrial]:
+        def read(connection: sqlalchemy.Connection) -> list[FrozenTrial]:
             return self._caches.setdefault(study_id, TrialCache(study_id)).read(connection, states)
 
-        found: list[FrozenTrial] = self._session.read(read)
+        found = self._session.read(read)
         with self._lock:
             own = self._own
             if own is not None and own.state not in FINISHED:
@@ -255,8 +256,7 @@ class CampaignStorage(BaseStorage):
         return {key: json.loads(value) for key, value in self._execute(trial_sql.STUDY_USER_ATTRIBUTES, study=study_id)}
 
     def _fresh(self, trial_id: int) -> FrozenTrial:
-        found: FrozenTrial = self._session.read(lambda connection: read_trial(connection, trial_id))
-        return found
+        return self._session.read(lambda connection: read_trial(connection, trial_id))
 
     def _state_now(self, own: FrozenTrial) -> TrialState:
         try:

@@ -29,6 +29,10 @@ from corebound.ledger.statements import Statements
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import sqlalchemy
+
+    from corebound.ledger.patience import Answer
+
 
 class WorkerSession:
     """Safe for several threads; ``grace`` is the longest outage that is sat out, in seconds."""
@@ -53,13 +57,12 @@ class WorkerSession:
             with self.lock:
                 return self._statements.rows(statement, values)
 
-        rows: list[Any] = self.patiently(execute)
-        return rows
+        return self.patiently(execute)
 
-    def read(self, read: Callable[[Any], Any]) -> Any:
+    def read(self, read: Callable[[sqlalchemy.Connection], Answer]) -> Answer:
         """What ``read`` makes of the connection, under the lock, patiently."""
 
-        def once() -> Any:
+        def once() -> Answer:
             with self.lock, self._reading.connect() as connection:
                 return read(connection)
 
@@ -69,10 +72,10 @@ class WorkerSession:
         """That method of Optuna's own storage, patiently."""
         return self.patiently(lambda: getattr(self._optunas, name)(*arguments, **named))
 
-    def patiently(self, call: Callable[[], Any]) -> Any:
+    def patiently(self, call: Callable[[], Answer]) -> Answer:
         """``call`` again and again while the database is away, for the grace."""
 
-        def attempt() -> Any:
+        def attempt() -> Answer:
             try:
                 return call()
             except (StorageInternalError, DBAPIError) as error:

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import CampaignConflictError, StorageError, StorageUnreachableError, refusal
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord, LedgerSummary
     from corebound.api.spec import CampaignSpec
     from corebound.ledger.ledger import Ledger
+    from corebound.ledger.patience import Answer
     from corebound.ledger.supervision import Supervision
     from corebound.local.cores import CorePool
 
@@ -179,8 +180,7 @@ class Supervisor:
             campaign = self.ledger.campaigns.get(self.campaign.name)
             return self.ledger.summaries.of(campaign)
 
-        found: LedgerSummary = self._patiently(look)
-        return found
+        return self._patiently(look)
 
     def _stay_the_only_one(self) -> None:
         """A cut connection took our lock along; by now the campaign may be another one's."""
@@ -191,7 +191,7 @@ class Supervisor:
                 f"this corebound lost its connection, and meanwhile another one began to run the campaign; {error}"
             ) from error
 
-    def _patiently(self, call: Callable[[], Any]) -> Any:
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
         """``call`` again and again while the database is away, until the user stops us.
 
         An embedded one that cannot be started any more is waited for, too, but not beyond the grace of our workers.

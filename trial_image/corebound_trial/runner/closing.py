@@ -7,7 +7,7 @@ is closed with the trial's value and the reason why the files are missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from corebound_trial.runner.running_attempt import killed_for_memory
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from corebound.api.records import SlotState
     from corebound.api.trial import TrialSpec
+    from corebound.ledger.patience import Patiently
     from corebound.ledger.slots import Slots
     from corebound_trial.binding.kernel_kills import KernelKills
     from corebound_trial.runner.running_attempt import RunningAttempt
@@ -26,7 +27,7 @@ class Closing:
     """Ends attempts. The slot's state is returned, None where it was given back or skipped."""
 
     slots: Slots
-    patiently: Callable[[Callable[[], Any]], Any]
+    patiently: Patiently
     cpu_seconds: Callable[[], float]
     """CPU seconds of the whole worker until now."""
     trial: TrialSpec
@@ -34,11 +35,10 @@ class Closing:
 
     def close(self, attempt: RunningAttempt, *, error: str | None, artifacts: str | None = None) -> SlotState:
         """As its trial's state says."""
-        cpu = self.cpu_seconds() - attempt.cpu_before
-        state: SlotState = self.patiently(
+        cpu = self._cpu_seconds_of(attempt)
+        return self.patiently(
             lambda: self.slots.close(attempt.claim, cpu_seconds=cpu, error=error, artifacts=artifacts)
         )
-        return state
 
     def lose(self, attempt: RunningAttempt, reason: str) -> SlotState:
         """Lost by no fault of the objective's own; a process that the kernel killed for memory could not say so itself."""
@@ -46,23 +46,24 @@ class Closing:
             reason = f"{reason}: {killed_for_memory(self.trial)}"
         if attempt.storing is not None:
             return self.close(attempt, error=attempt.told_without_files(reason))
-        cpu = self.cpu_seconds() - attempt.cpu_before
-        state: SlotState = self.patiently(lambda: self.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
-        return state
+        cpu = self._cpu_seconds_of(attempt)
+        return self.patiently(lambda: self.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
 
     def retry(self, attempt: RunningAttempt, error: str) -> SlotState:
         """Raised, under ``retryExceptions``."""
-        cpu = self.cpu_seconds() - attempt.cpu_before
-        state: SlotState = self.patiently(lambda: self.slots.retry(attempt.claim, error=error, cpu_seconds=cpu))
-        return state
+        cpu = self._cpu_seconds_of(attempt)
+        return self.patiently(lambda: self.slots.retry(attempt.claim, error=error, cpu_seconds=cpu))
 
     def give_back(self, attempt: RunningAttempt, *, campaign_ended: str | None) -> SlotState | None:
         """Stopped: skipped when the campaign has ended, else open again."""
         if attempt.storing is not None:
             return self.close(attempt, error=attempt.told_without_files("the worker was stopped"))
-        cpu = self.cpu_seconds() - attempt.cpu_before
+        cpu = self._cpu_seconds_of(attempt)
         if campaign_ended is not None:
             self.patiently(lambda: self.slots.skip(attempt.claim, reason=campaign_ended, cpu_seconds=cpu))
         else:
             self.patiently(lambda: self.slots.release(attempt.claim, cpu_seconds=cpu))
         return None
+
+    def _cpu_seconds_of(self, attempt: RunningAttempt) -> float:
+        return self.cpu_seconds() - attempt.cpu_before

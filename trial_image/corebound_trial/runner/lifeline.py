@@ -14,7 +14,7 @@ import math
 import os
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, StorageUnreachableError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corebound.api.records import CampaignRecord
+    from corebound.ledger.patience import Answer
     from corebound.ledger.workers import Workers
     from corebound_trial.binding.telemetry import Meter
     from corebound_trial.runner.options import WorkerOptions
@@ -88,7 +89,7 @@ class Lifeline:
         """Somebody waits for this worker to stop: a database that is away is not waited for much longer."""
         self._stop_asked_at = time.monotonic()
 
-    def patiently(self, call: Callable[[], Any]) -> Any:
+    def patiently(self, call: Callable[[], Answer]) -> Answer:
         """``call`` again and again while the database is away, for the grace; after a wish to stop not for long."""
         return patiently(
             call,

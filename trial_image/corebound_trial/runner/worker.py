@@ -135,10 +135,9 @@ class Worker:
         self._lifeline.wait_until_settled(give_up=lambda: self._stop is not None)
         tries = itertools.count()
         campaign_id, slots = self._campaign.campaign_id, self._ledger.slots
-        claim: SlotClaim | None = self._patiently(
+        return self._patiently(
             lambda: slots.claim(campaign_id, self._lifeline.worker_id, again=next(tries) > 0, on_closed=self._call_back)
         )
-        return claim
 
     def _run_attempt(self, claim: SlotClaim) -> None:
         try:
