@@ -29,6 +29,8 @@ ADD_DIRECTION: Final = text("""
 SET_STUDY_ATTRIBUTE: Final = text(
     "INSERT INTO study_system_attributes (study_id, key, value_json) VALUES (:study, :key, :value)"
 )
+METRIC_NAMES_ATTRIBUTE: Final = "study:metric_names"
+"""Where Optuna keeps the names of a study's objectives."""
 TRIALS_OF_STUDY: Final = text("SELECT count(*) FROM trials JOIN studies USING (study_id) WHERE study_name = :name")
 STUDY_NAMES: Final = text("SELECT study_name FROM studies")
 ARTIFACTS: Final = text("SELECT artifacts FROM corebound_campaigns")
@@ -125,9 +127,6 @@ CLOSE_WHAT_WAS_TOLD: Final = (
 STILL_RUNNING: Final = text("""
     SELECT s.slot, s.attempt, s.trial_id FROM corebound_slots s JOIN trials t ON t.trial_id = s.trial_id
     WHERE s.campaign_id = :campaign AND s.state IN ('open', 'running') AND t.state = 'RUNNING' FOR UPDATE OF s
-""")
-WRITE_AS: Final = text("""
-    SELECT set_config('corebound.slot', :slot, true), set_config('corebound.attempt', :attempt, true)
 """)
 FAIL_TRIAL: Final = text("""
     UPDATE trials SET state = 'FAIL', datetime_complete = timezone('utc', clock_timestamp()) WHERE trial_id = :trial

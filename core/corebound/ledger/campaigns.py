@@ -17,6 +17,7 @@ from corebound.ledger.connection import storage_errors
 from corebound.ledger.deletion import delete_campaign
 from corebound.ledger.plans import decided, kept
 from corebound.ledger.supervision import SUPERVISED, Supervision
+from corebound.ledger.writer import write_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS: Final = 10.0
 LEASES_PER_HEARTBEAT: Final = 4.0
-_METRIC_NAMES: Final = "study:metric_names"
-"""Where Optuna keeps the names of a study's objectives."""
 
 
 class Campaigns:
@@ -313,8 +312,7 @@ def _artifacts_folder(connection: sqlalchemy.Connection, below: str, name: str) 
 def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:
     """Tell FAIL what is still RUNNING, each as the holder of its slot: there is no way around the fence."""
     for slot, attempt, trial_id in connection.execute(campaign_sql.STILL_RUNNING, {"campaign": campaign_id}).all():
-        holder = {"slot": f"{campaign_id}/{slot}", "attempt": str(attempt)}
-        connection.execute(campaign_sql.WRITE_AS, holder)
+        write_as(connection, campaign_id=campaign_id, slot=slot, attempt=attempt)
         connection.execute(campaign_sql.FAIL_TRIAL, {"trial": trial_id})
 
 
@@ -332,7 +330,7 @@ def _add_study(
     for objective, direction in enumerate(directions):
         values = {"study": made, "objective": objective, "direction": direction.upper()}
         connection.execute(campaign_sql.ADD_DIRECTION, values)
-    names = {"study": made, "key": _METRIC_NAMES, "value": json.dumps(list(metric_names))}
+    names = {"study": made, "key": campaign_sql.METRIC_NAMES_ATTRIBUTE, "value": json.dumps(list(metric_names))}
     connection.execute(campaign_sql.SET_STUDY_ATTRIBUTE, names)
     return made
 

@@ -1,8 +1,7 @@
-"""The way to the database: one driver, checked connections, and who is writing.
+"""The way to the database: one driver, checked connections, and its errors as ours.
 
-Every transaction that writes for an attempt begins by naming its slot and attempt, so that a reconnect keeps the
-identity. What could go wrong: an unreachable server, a wrong password (never repeated in a message), an attempt that was
-superseded; each becomes an error of the one tree.
+What could go wrong: an unreachable server, a wrong password (never repeated in a message), an attempt that was superseded;
+each becomes an error of the one tree.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from corebound.api.errors import FencedError, StorageError, StorageUnreachableEr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from corebound.api.records import SlotClaim
 
 _REFUSED_LOGIN: Final = re.compile(
     r"FATAL: .*(password authentication failed|does not exist|no pg_hba\.conf entry|not permitted to log in)"
@@ -55,13 +52,6 @@ CONNECT_OPTIONS: Final[dict[str, Any]] = {
 PING_AFTER_SECONDS: Final = 1.0
 """Idle time after which a connection is asked whether it still lives. A busy worker asks with each statement anyway, and all
 callers try again: a ping before each of them would be half of all round trips."""
-
-
-class Identity:
-    """Who writes: nobody, or one attempt at one slot."""
-
-    def __init__(self) -> None:
-        self.claim: SlotClaim | None = None
 
 
 def database_url(text: str) -> sqlalchemy.URL:
@@ -142,19 +132,6 @@ def _answers(engine: sqlalchemy.Engine, connection: Any) -> bool:
         return bool(engine.dialect.do_ping(connection))
     except engine.dialect.loaded_dbapi.Error:
         return False
-
-
-def carry_identity(engine: sqlalchemy.Engine, identity: Identity) -> None:
-    """Name the writer at the beginning of every transaction of ``engine``."""
-
-    @event.listens_for(engine, "begin")
-    def _name_writer(connection: sqlalchemy.Connection) -> None:
-        claim = identity.claim
-        if claim is not None:
-            connection.exec_driver_sql(
-                "SELECT set_config('corebound.slot', %s, true), set_config('corebound.attempt', %s, true)",
-                (f"{claim.campaign_id}/{claim.slot}", str(claim.attempt)),
-            )
 
 
 @contextlib.contextmanager

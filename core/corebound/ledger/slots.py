@@ -19,6 +19,7 @@ from corebound.ledger import slot_sql
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.rows import running_rows, slot_rows
 from corebound.ledger.statements import Statements
+from corebound.ledger.writer import write_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,7 +284,7 @@ class Slots:
 
     def _tell_failed(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
         """Tell the slot's trial FAIL; one that died before it had a trial gets one, so that Optuna's tools show it."""
-        _write_as(connection, claim)
+        write_as(connection, campaign_id=claim.campaign_id, slot=claim.slot, attempt=claim.attempt)
         if claim.trial_id is None:
             _add_failed_trial(connection, claim)
         connection.execute(
@@ -297,7 +298,7 @@ class Slots:
 
     def _take_back(self, connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
         """Take the trial back to its checkpoint, or to its parameters when it has none."""
-        _write_as(connection, claim)
+        write_as(connection, campaign_id=claim.campaign_id, slot=claim.slot, attempt=claim.attempt)
         where = {"campaign": claim.campaign_id, "slot": claim.slot, "trial": claim.trial_id}
         last, user, system = connection.execute(slot_sql.TAKEN_BACK_TO, where).one()
         for sql in slot_sql.TAKE_BACK:
@@ -325,13 +326,6 @@ def _add_failed_trial(connection: sqlalchemy.Connection, claim: SlotClaim) -> No
     values["trial"] = connection.execute(made, values).scalar_one()
     connection.execute(
         text("UPDATE corebound_slots SET trial_id = :trial WHERE campaign_id = :campaign AND slot = :slot"), values
-    )
-
-
-def _write_as(connection: sqlalchemy.Connection, claim: SlotClaim) -> None:
-    connection.execute(
-        text("SELECT set_config('corebound.slot', :slot, true), set_config('corebound.attempt', :attempt, true)"),
-        {"slot": f"{claim.campaign_id}/{claim.slot}", "attempt": str(claim.attempt)},
     )
 
 

@@ -67,7 +67,7 @@ class CampaignStorage(BaseStorage):
 
     def __reduce__(self) -> Any:
         """For objectives that hand their study to processes of their own: there it has a connection of its own."""
-        return _restored, (self._session.url, self._session.grace, self._session.identity.claim)
+        return _restored, (self._session.url, self._session.grace, self._session.writer.claim)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -80,7 +80,7 @@ class CampaignStorage(BaseStorage):
     def bind(self, claim: SlotClaim | None) -> None:
         """What follows is written for ``claim``."""
         with self._lock:
-            self._session.identity.claim = claim
+            self._session.writer.claim = claim
             self._own = None
 
     # --- the worker's own trial -----------------------------------------------------------------------------------

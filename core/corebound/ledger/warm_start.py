@@ -21,6 +21,7 @@ from sqlalchemy import text
 
 from corebound.api.errors import StorageError, WarmStartError
 from corebound.api.model import nearest
+from corebound.ledger.campaign_sql import METRIC_NAMES_ATTRIBUTE
 from corebound.ledger.distributions import distribution_of, internal_value
 from corebound.ledger.rungs import completed_rungs
 from corebound.planning.wording import count_text
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 WARM_START_ATTRIBUTE: Final = "corebound:warm_start"
 """System attribute of a copy: the study and the number it had there."""
-METRIC_NAMES_ATTRIBUTE: Final = "study:metric_names"
 MOST_NAMES: Final = 12
 USEFUL: Final = (TrialState.COMPLETE, TrialState.PRUNED)
 """Failed trials teach no sampler anything."""

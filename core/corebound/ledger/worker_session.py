@@ -15,16 +15,10 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError
 
-from corebound.ledger.connection import (
-    Identity,
-    carry_identity,
-    database_url,
-    leave_read_only,
-    make_engine,
-    translated,
-)
+from corebound.ledger.connection import database_url, leave_read_only, make_engine, translated
 from corebound.ledger.patience import patiently
 from corebound.ledger.statements import Statements
+from corebound.ledger.writer import Writer, carry_writer, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +38,15 @@ class WorkerSession:
         self.engine = make_engine(url, connections=1, application=application)
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._statements = Statements(self.engine)
-        self.identity = Identity()
+        self.writer = Writer()
         """For which attempt is written."""
 
     def execute(self, statement: Any, **values: Any) -> list[Any]:
         """One statement, patiently; the rows it returns. What it writes is written for the bound claim."""
-        claim = self.identity.claim
-        values["writer_slot"] = f"{claim.campaign_id}/{claim.slot}" if claim else ""
-        values["writer_attempt"] = str(claim.attempt) if claim else ""
+        claim = self.writer.claim
+        values["writer_slot"], values["writer_attempt"] = (
+            names_of(campaign_id=claim.campaign_id, slot=claim.slot, attempt=claim.attempt) if claim else ("", "")
+        )
 
         def execute() -> list[Any]:
             with self.lock:
@@ -106,5 +101,5 @@ class WorkerSession:
             skip_table_creation=True,
         )
         leave_read_only(optunas.engine)
-        carry_identity(optunas.engine, self.identity)
+        carry_writer(optunas.engine, self.writer)
         return optunas
