@@ -148,17 +148,15 @@ def _forwarded(campaigns: Campaigns) -> Iterator[str]:
     """The address of the namespace's login, through a local port."""
     import base64
 
-    from corebound.api.errors import ClusterError, ClusterRefusedError
-    from corebound.cluster.campaigns import refused
+    from corebound.api.errors import ClusterError
     from corebound.cluster.one_shot import SECRET
     from corebound.cluster.port_forward import POSTGRES_PORT, forwarded, target_of
     from corebound.cluster.resources import SECRETS
+    from corebound.cluster.rights import needing
     from corebound.ledger.connection import database_url
 
-    try:
+    with needing("get", f"secret {SECRET}", namespace=campaigns.namespace):
         secret = campaigns.cluster.get(SECRETS, SECRET, namespace=campaigns.namespace)
-    except ClusterRefusedError as error:
-        raise refused(error, verb="get", what=f"secret {SECRET}", namespace=campaigns.namespace) from error
     if secret is None:
         raise ClusterError(
             f"namespace {campaigns.namespace} has no Secret {SECRET}: no campaign of it has come as far as the database, or "

@@ -19,6 +19,7 @@ from corebound.api.errors import (
     UnknownCampaignError,
 )
 from corebound.cluster.resources import CAMPAIGNS
+from corebound.cluster.rights import needing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -144,12 +145,11 @@ class Campaigns:
     def _explained(self, verb: str) -> Iterator[None]:
         """What the server refuses, in words that help."""
         try:
-            yield
+            with needing(verb, "searchcampaigns", namespace=self.namespace):
+                yield
         except ClusterConflictError:
             raise
         except ClusterRefusedError as error:
-            if error.status == 403:
-                raise refused(error, verb=verb, what="searchcampaigns", namespace=self.namespace) from error
             if error.status == 401:
                 raise ClusterRefusedError(
                     f"{self.cluster.server} does not accept your login: {error.said}; log in again, or name another context "
@@ -172,17 +172,6 @@ class Campaigns:
 
     def _not_installed(self) -> NoReturn:
         raise MissingRequirementError(f"the cluster {self.cluster.server} knows no SearchCampaigns; {INSTALL}")
-
-
-def refused(error: ClusterRefusedError, *, verb: str, what: str, namespace: str) -> ClusterRefusedError:
-    """The same, with the right that is missing and what to do."""
-    return ClusterRefusedError(
-        f"you lack the right to {verb} {what} in namespace {namespace}: {error.said}; ask an administrator of the cluster "
-        "for that verb",
-        status=error.status,
-        reason=error.reason,
-        said=error.said,
-    )
 
 
 def _is_a_persons(conflict: Problem) -> bool:

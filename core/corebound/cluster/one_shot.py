@@ -13,11 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from corebound.api.errors import ClusterConflictError, ClusterError, ClusterRefusedError, UsageError
+from corebound.api.errors import ClusterError, ClusterRefusedError, UsageError
 from corebound.api.jobs import CAMPAIGN_UID, MANAGED_BY, MANAGER
-from corebound.cluster.campaigns import refused
 from corebound.cluster.relay import Answer, unpacked
 from corebound.cluster.resources import JOBS, PODS
+from corebound.cluster.rights import needing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,22 +99,14 @@ class OneShotPods:
         return found
 
     def _create(self, manifest: Manifest, *, dry_run: bool = False) -> None:
-        try:
+        with needing("create", "pods", namespace=self._namespace):
             self._cluster.create(PODS, manifest, dry_run=dry_run)
-        except ClusterConflictError:
-            raise
-        except ClusterRefusedError as error:
-            if error.status != 403 or "cannot create resource" not in error.said:
-                raise  # a quota or Pod Security; the server's own words say it best
-            raise refused(error, verb="create", what="pods", namespace=self._namespace) from error
 
     def _wait(self, name: str) -> None:
         began = time.monotonic()
         while True:
-            try:
+            with needing("get", "pods", namespace=self._namespace):
                 pod = self._cluster.get(PODS, name, namespace=self._namespace)
-            except ClusterRefusedError as error:
-                raise refused(error, verb="get", what="pods", namespace=self._namespace) from error
             if pod is None:
                 raise ClusterError(f"pod {name} was removed before it had answered")
             status = pod.get("status", {})
@@ -127,12 +119,8 @@ class OneShotPods:
             time.sleep(POLL_SECONDS)
 
     def _log(self, name: str) -> list[bytes]:
-        try:
+        with needing("get", "pods/log", namespace=self._namespace):
             return list(self._cluster.log(name, namespace=self._namespace))
-        except ClusterRefusedError as error:
-            if error.status != 403:
-                raise
-            raise refused(error, verb="get", what="pods/log", namespace=self._namespace) from error
 
 
 def pod_manifest(

@@ -13,12 +13,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.errors import ClusterError, ClusterRefusedError
-from corebound.cluster.campaigns import refused
+from corebound.api.errors import ClusterError
 from corebound.cluster.resources import PODS, SERVICES
+from corebound.cluster.rights import needing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from corebound.cluster.client import Cluster
 
@@ -57,13 +57,15 @@ def target_of(cluster: Cluster, *, host: str, port: int, namespace: str) -> Targ
     if meant is None:
         return None
     name, where = meant
-    service = _asked("get", "services", where, lambda: cluster.get(SERVICES, name, namespace=where))
+    with needing("get", "services", namespace=where):
+        service = cluster.get(SERVICES, name, namespace=where)
     if service is None:
         return None
     selector = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
     if not selector:
         raise ClusterError(f"Service {where}/{name} selects no pods, nothing can be forwarded to it; use --storage")
-    pods = _asked("list", "pods", where, lambda: cluster.list(PODS, namespace=where, labels=selector))
+    with needing("list", "pods", namespace=where):
+        pods = cluster.list(PODS, namespace=where, labels=selector)
     ready = next((pod for pod in pods if _is_ready(pod)), None)
     if ready is None:
         raise ClusterError(f"no pod behind Service {where}/{name} is ready: the database does not run there")
@@ -90,12 +92,8 @@ def forwarded(cluster: Cluster, target: Target) -> Iterator[int]:
 
     The first is made at once: what the cluster refuses is told in its own words, not as a database that is silent.
     """
-    first = _asked(
-        "create",
-        "pods/portforward",
-        target.namespace,
-        lambda: cluster.port_forward(target.pod, namespace=target.namespace, port=target.port),
-    )
+    with needing("create", "pods/portforward", namespace=target.namespace):
+        first = cluster.port_forward(target.pod, namespace=target.namespace, port=target.port)
     with socket.create_server(("127.0.0.1", 0)) as server, contextlib.closing(first):
         accepting = threading.Thread(target=_accept, args=(server, cluster, target, first), daemon=True)
         accepting.start()
@@ -136,15 +134,6 @@ def _pump(source: Any, sink: Any) -> None:
             sink.sendall(piece)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
-
-
-def _asked(verb: str, what: str, namespace: str, call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except ClusterRefusedError as error:
-        if error.status != 403:
-            raise
-        raise refused(error, verb=verb, what=what, namespace=namespace) from error
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.attempt_marks import marked
 from corebound.api.errors import ClusterError, ClusterRefusedError
 from corebound.api.jobs import CAMPAIGN_UID
-from corebound.cluster.campaigns import refused
 from corebound.cluster.resources import PODS
+from corebound.cluster.rights import needing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ class SlotLogs:
             for pod, found in zip(pods, threads.map(lambda pod: self._attempts_in(pod, slot), pods), strict=True):
                 if isinstance(found, ClusterError):
                     if isinstance(found, ClusterRefusedError) and found.status == 403:
-                        raise refused(found, verb="get", what="pods/log", namespace=self._namespace)
+                        raise found
                     unreadable[pod["metadata"]["name"]] = str(found)
                 else:
                     attempts += found
@@ -94,12 +94,8 @@ class SlotLogs:
 
     def _pods(self) -> list[dict[str, Any]]:
         """Those that have a log, the newest first."""
-        try:
+        with needing("list", "pods", namespace=self._namespace):
             pods = self._cluster.list(PODS, namespace=self._namespace, labels=f"{CAMPAIGN_UID}={self._uid}")
-        except ClusterRefusedError as error:
-            if error.status != 403:
-                raise
-            raise refused(error, verb="list", what="pods", namespace=self._namespace) from error
         begun = [pod for pod in pods if pod.get("status", {}).get("phase") != "Pending"]
         return sorted(begun, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
@@ -112,7 +108,10 @@ class SlotLogs:
         cut: int | None = None
         marks = 0
         try:
-            with contextlib.closing(self._cluster.log(name, namespace=self._namespace)) as log:
+            with (
+                needing("get", "pods/log", namespace=self._namespace),
+                contextlib.closing(self._cluster.log(name, namespace=self._namespace)) as log,
+            ):
                 for part in marked(log):
                     if isinstance(part, bytes):
                         continue

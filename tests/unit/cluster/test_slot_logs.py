@@ -86,6 +86,8 @@ def test_a_log_that_is_not_given_is_named_and_a_missing_right_is_an_error() -> N
     search = logs(Pods(lost=away, gone=begin(1, 1))).search(1)
     assert [each.pod for each in search.attempts] == ["gone"]
     assert search.unreadable == {"lost": "the node does not answer"}
-    forbidden = ClusterRefusedError("no", status=403, reason="Forbidden", said="pods/log is forbidden")
+    forbidden = ClusterRefusedError(
+        "no", status=403, reason="Forbidden", said='User "u" cannot get resource "pods/log"'
+    )
     with pytest.raises(ClusterRefusedError, match="you lack the right to get pods/log in namespace team-a"):
         logs(Pods(gone=forbidden)).search(1)
