@@ -233,20 +233,12 @@ def _plan(campaign: SearchCampaign, cores: int | None, experience: Experience | 
     from corebound.api.plan import Experience
     from corebound.local.machine import this_machine
     from corebound.planning.planner import make_plan
-    from corebound.planning.pools import campaign_currency, described_pool, machine_pool
+    from corebound.planning.pools import campaign_currency, described_pool
 
     price = campaign.spec.pool.price_per_hour if campaign.spec.pool else None
     currency = campaign_currency(campaign.spec)
-    known = experience or Experience()
-    if cores is not None:
+    if cores is None:
+        pool = this_machine().as_pool(price_per_hour=price, currency=currency)
+    else:
         pool = described_pool(cores=cores, price_per_hour=price, currency=currency)
-        return make_plan(campaign, pool, experience=known)
-    machine = this_machine()
-    pool = machine_pool(
-        core_ids=machine.core_ids,
-        cores=machine.cores,
-        memory_bytes=machine.memory_bytes,
-        price_per_hour=price,
-        currency=currency,
-    )
-    return make_plan(campaign, pool, experience=known)
+    return make_plan(campaign, pool, experience=experience or Experience())

@@ -181,19 +181,12 @@ def _own_pool(spec: CampaignSpec, money: tuple[Decimal | None, str], *, here: bo
     from dataclasses import replace
 
     from corebound.local.machine import this_machine
-    from corebound.planning.pools import campaign_pool, machine_pool
+    from corebound.planning.pools import campaign_pool
 
     described = None if here else campaign_pool(spec)
     if described is not None:
         return replace(described, price_per_hour=money[0], currency=money[1])
-    machine = this_machine()
-    return machine_pool(
-        core_ids=machine.core_ids,
-        cores=machine.cores,
-        memory_bytes=machine.memory_bytes,
-        price_per_hour=money[0],
-        currency=money[1],
-    )
+    return this_machine().as_pool(price_per_hour=money[0], currency=money[1])
 
 
 def _bytes(memory: str) -> int:

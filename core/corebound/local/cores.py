@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import math
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import StorageError
 from corebound.local.home import ensured, home
-from corebound.local.machine import ROUNDING, core_sets, this_machine
+from corebound.local.machine import core_sets, this_machine
+from corebound.planning.pools import whole_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class CorePool:
 
     def _shared(self) -> tuple[int, ...]:
         """As many cores as may be used at once: with a quota below their number the same ones for everybody."""
-        whole = math.floor(self.machine.cores + ROUNDING)
+        whole = whole_cores(self.machine.cores)
         return tuple(core for (core,) in core_sets(self.machine, threads=1, workers=whole))
 
     def _locked(self, core: int) -> int | None:

@@ -8,19 +8,19 @@ core of its own).
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from corebound.api.errors import PlanError
 from corebound.local.cgroups import MACHINE, cpu_quota, memory_limit
+from corebound.planning.pools import machine_pool, whole_cores
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
-ROUNDING: Final = 1e-9
-"""A quota of 1.5 cores divided from microseconds must not lose a core to floating point."""
+    from corebound.api.plan import Pool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,16 @@ class Machine:
     """The smaller of the machine's memory and the cgroup's limit."""
     core_groups: tuple[tuple[int, ...], ...]
     """``core_ids`` grouped by physical core: hyper-threads of one core stand together."""
+
+    def as_pool(self, *, price_per_hour: Decimal | None, currency: str) -> Pool:
+        """What a plan is made for."""
+        return machine_pool(
+            core_ids=self.core_ids,
+            cores=self.cores,
+            memory_bytes=self.memory_bytes,
+            price_per_hour=price_per_hour,
+            currency=currency,
+        )
 
 
 def this_machine(*, root: Path = MACHINE) -> Machine:
@@ -69,7 +79,7 @@ def core_sets(
         PlanError: more CPUs asked for than the process may use.
     """
     usable = machine.core_ids if among is None else among
-    whole = min(math.floor(machine.cores + ROUNDING), len(usable))
+    whole = min(whole_cores(machine.cores), len(usable))
     if threads < 1 or workers < 0 or threads * workers > whole:
         message = (
             f"{workers} workers x {threads} threads need {threads * workers} cores; this process may use "
