@@ -9,6 +9,7 @@ deleted unasked: without a terminal ``--yes`` has to say it.
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ from corebound.cli.place import Place, campaigns_at, command_name, place_options
 from corebound.cli.reach import Way, way_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corebound.cluster.campaigns import Campaigns
     from corebound.ledger.ledger import Ledger
 
@@ -72,13 +75,12 @@ def delete(
     if data and not yes:
         _ask(name)
     if not place.on_cluster:
-        with opened_ledger(way.storage, application="corebound-delete") as ledger:
-            trials = _delete_data(ledger, name, uid, of_namespace)
         from corebound.planning.wording import count_text
 
-        _answer(
-            name, reply, lines=[f"deleted the data of {name}: {count_text(trials, 'trial')}"], data=True, trials=trials
-        )
+        with opened_ledger(way.storage, application="corebound-delete") as ledger:
+            trials = _delete_data(ledger, name, uid, of_namespace)
+        lines = [f"deleted the data of {name}: {count_text(trials, 'trial')}"]
+        _answer(name, reply, lines=lines, data=True, trials=trials)
         return
     campaigns = campaigns_at(place)
     if data:
@@ -100,16 +102,8 @@ def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
 
     found = campaigns.find(name)
     uid = None if found is None else found["metadata"]["uid"]
-    words = [
-        "delete",
-        name,
-        "--data",
-        "--yes",
-        "--json",
-        "--of-namespace",
-        campaigns.namespace,
-        *(["--uid", uid] if uid else []),
-    ]
+    words = ["delete", name, "--data", "--yes", "--json", "--of-namespace", campaigns.namespace]
+    words += ["--uid", uid] if uid else []
     with reached_ledger(campaigns, way, application="corebound-delete", reply=reply) as ledger:
         if ledger is None:
             # Before anything is done: would the pod be let in?
@@ -120,8 +114,6 @@ def _with_data(campaigns: Campaigns, name: str, way: Way, reply: Reply) -> None:
             if ledger is not None:
                 trials = _delete_data(ledger, name, uid, campaigns.namespace)
             else:
-                import json
-
                 trials = json.loads(ask_in_pod(campaigns, name, way, words, reply))["trials"]
     if found is not None:
         _wait_until_gone(campaigns, found)
@@ -148,7 +140,7 @@ def _check_ledger(ledger: Ledger, name: str, found: dict[str, Any] | None) -> No
 
 
 @contextlib.contextmanager
-def _held(campaigns: Campaigns, found: dict[str, Any] | None, reply: Reply) -> Any:
+def _held(campaigns: Campaigns, found: dict[str, Any] | None, reply: Reply) -> Iterator[None]:
     """Deleted, but held back until the block has ended well."""
     if found is None:
         yield

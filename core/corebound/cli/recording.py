@@ -22,29 +22,44 @@ if TYPE_CHECKING:
 def recorded(
     ledger: Ledger, campaign: SearchCampaign, folder: Path, *, fresh: bool
 ) -> tuple[CampaignRecord, list[str]]:
-    """The campaign in the ledger: new, carried on, grown, or refused because something immutable was edited."""
+    """The campaign's record, and what there is to say of it. Raises :class:`CampaignConflictError` for another campaign."""
+    found = ledger.campaigns.find(campaign.metadata.name)
+    if found is None or fresh:
+        return _created(ledger, campaign, folder, replaced=found)
+    return _carried_on(ledger, campaign, folder, found)
+
+
+def _created(
+    ledger: Ledger, campaign: SearchCampaign, folder: Path, *, replaced: CampaignRecord | None
+) -> tuple[CampaignRecord, list[str]]:
+    from corebound.local.artifacts import resolved
+
+    name, artifacts, news = campaign.metadata.name, campaign.spec.trial.artifacts, []
+    # Read before anything is renamed or made: what is refused here changes nothing.
+    warm_start = _warm_start(ledger, campaign, kept=ledger.campaigns.archive_name(name) if replaced else None)
+    if replaced is not None:
+        news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
+    if warm_start is not None:
+        news.append(warm_start.line)
+    created = ledger.campaigns.create_of(
+        campaign,
+        heartbeat_seconds=_heartbeat_seconds(),
+        warm_start=warm_start,
+        artifacts=None if artifacts is None else resolved(artifacts, folder=folder),
+        folder=os.path.realpath(folder),
+    )
+    return created, news
+
+
+def _carried_on(
+    ledger: Ledger, campaign: SearchCampaign, folder: Path, found: CampaignRecord
+) -> tuple[CampaignRecord, list[str]]:
     from corebound.api.errors import CampaignConflictError
     from corebound.api.immutability import immutable_changes
     from corebound.api.loading import campaign_from_mapping
-    from corebound.local.artifacts import resolved
+    from corebound.api.records import Phase
 
-    name, spec, news = campaign.metadata.name, campaign.spec, []
-    found = ledger.campaigns.find(name)
-    if found is None or fresh:
-        # Read before anything is renamed or made: what is refused here changes nothing.
-        warm_start = _warm_start(ledger, campaign, kept=ledger.campaigns.archive_name(name) if found else None)
-        if found is not None:
-            news.append(f"the earlier study is kept as {ledger.campaigns.archive(name)}")
-        if warm_start is not None:
-            news.append(warm_start.line)
-        created = ledger.campaigns.create_of(
-            campaign,
-            heartbeat_seconds=_heartbeat_seconds(),
-            warm_start=warm_start,
-            artifacts=None if spec.trial.artifacts is None else resolved(spec.trial.artifacts, folder=folder),
-            folder=os.path.realpath(folder),
-        )
-        return created, news
+    name, trials = campaign.metadata.name, campaign.spec.trials
     changes = immutable_changes(campaign_from_mapping(found.specification), campaign)
     if changes:
         raise CampaignConflictError(
@@ -52,22 +67,17 @@ def recorded(
             "study with --fresh (the old one is kept)"
         )
     _check_same_project(found, campaign, folder)
-    done = ledger.summaries.of(found).done
+    done, news = ledger.summaries.of(found).done, []
+    specification = campaign.to_mapping()
     ledger.campaigns.update(
-        found.campaign_id,
-        specification=campaign.to_mapping(),
-        trials=spec.trials,
-        folder=os.path.realpath(folder),
+        found.campaign_id, specification=specification, trials=trials, folder=os.path.realpath(folder)
     )
-    if spec.trials > found.trials:
-        news.append(f"{name} grows from {found.trials} to {spec.trials} trials")
+    if trials > found.trials:
+        news.append(f"{name} grows from {found.trials} to {trials} trials")
     elif found.phase.is_final:
-        news.append(f"{name} is finished already ({done}/{found.trials}); --fresh starts a new study")
-        return found, news
-    news.append(f"carrying on {name}: {done}/{spec.trials} slots are closed")
-    from corebound.api.records import Phase
-
-    return replace(found, phase=Phase.RUNNING, trials=spec.trials, specification=campaign.to_mapping()), news
+        return found, [f"{name} is finished already ({done}/{found.trials}); --fresh starts a new study"]
+    news.append(f"carrying on {name}: {done}/{trials} slots are closed")
+    return replace(found, phase=Phase.RUNNING, trials=trials, specification=specification), news
 
 
 def _check_same_project(found: CampaignRecord, campaign: SearchCampaign, folder: Path) -> None:
@@ -114,8 +124,9 @@ def _heartbeat_seconds() -> float:
     import math
 
     from corebound.api.errors import UsageError
+    from corebound.ledger.campaigns import HEARTBEAT_SECONDS
 
-    text = os.environ.get("COREBOUND_HEARTBEAT_SECONDS", "10")
+    text = os.environ.get("COREBOUND_HEARTBEAT_SECONDS", str(HEARTBEAT_SECONDS))
     try:
         seconds = float(text)
     except ValueError:
