@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import UnknownCampaignError
 from corebound.cli.place import command_name
+from corebound.cli.slots import check_slot
 from corebound.cluster.slot_logs import SlotLogs
 
 if TYPE_CHECKING:
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 2.0
 
 
-def show_logs(campaigns: Campaigns, name: str, slot: int, *, follow: bool, attempt: int | None, reply: Reply) -> None:
+def show_cluster_logs(
+    campaigns: Campaigns, name: str, slot: int, *, follow: bool, attempt: int | None, reply: Reply
+) -> None:
     """Show the output of an attempt at ``slot``. Raises :class:`UnknownCampaignError` with the reason why there is none."""
     found = campaigns.get(name)
-    trials = found["spec"]["trials"]
-    if not 0 <= slot < trials:
-        raise UnknownCampaignError(
-            f"{name!r} has no slot {slot}; its slots are 0 to {trials - 1} (results show them, a trial's number may differ)"
-        )
+    check_slot(slot, name=name, trials=found["spec"]["trials"])
     logs = SlotLogs(campaigns.cluster, namespace=campaigns.namespace, uid=found["metadata"]["uid"])
     search = logs.search(slot)
     while not search.attempts and follow and not _is_over(campaigns, name):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from corebound.cli.options import opened_storage
+from corebound.cli.options import SUSPENDED_STATUS, opened_storage
 from corebound.cli.recording import recorded
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from corebound.ledger.supervision import Supervision
     from corebound.local.supervisor import Supervisor
 
-SUSPENDED_STATUS = 3
 STATUSES = {
     0: "the campaign succeeded",
     1: "the campaign failed, or the database refused",

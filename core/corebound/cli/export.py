@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from corebound.cli.genomes import asked_of_worker, genome_of, is_exported, is_torchscript, replay_words, row_of
+from corebound.cli.genomes import asked_of_worker, genome_of, is_exported, is_torchscript, replay_words
 from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+from corebound.cli.slots import row_of
 
 
 @click.command(

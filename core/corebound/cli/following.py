@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ClusterUnreachableError, UnknownCampaignError
 from corebound.api.records import Phase
+from corebound.cli.options import SUSPENDED_STATUS
 from corebound.reporting.object_status import ObjectView, object_mapping, plan_line
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 1.0
-SUSPENDED_STATUS: Final = 3
 
 
 def follow(

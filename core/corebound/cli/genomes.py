@@ -1,4 +1,4 @@
-"""What ``show``, ``export`` and ``replay`` share: the trial of a slot, its genome, its files, and the program with torch.
+"""What ``show``, ``export`` and ``replay`` share: the genome of a slot's trial, its files, and the program with torch.
 
 A file says of which campaign and slot it is, so that the same command may replace it, and no other does. What could go wrong:
 a slot without a finished trial, a trial of something else than the built-in workload, an installation without torch.
@@ -19,25 +19,6 @@ if TYPE_CHECKING:
 
     from corebound.api.genome import Genome
     from corebound.api.records import CampaignRecord, SlotRow
-    from corebound.ledger.ledger import Ledger
-
-
-def row_of(ledger: Ledger, campaign: CampaignRecord, slot: int | None) -> SlotRow:
-    """The row of that slot, or of the best one. Raises :class:`UnknownCampaignError`."""
-    from corebound.api.errors import UnknownCampaignError
-    from corebound.api.records import SlotState
-
-    rows = ledger.slots.rows(campaign.campaign_id)
-    if slot is not None and not 0 <= slot < len(rows):
-        raise UnknownCampaignError(f"{campaign.name!r} has no slot {slot}; its slots are 0 to {len(rows) - 1}")
-    if slot is not None:
-        return rows[slot]
-    best = ledger.summaries.of(campaign).best
-    if best is not None and best.slot is not None:
-        return rows[best.slot]
-    done = sum(row.state is SlotState.SUCCEEDED for row in rows)
-    reason = "with several objectives none is the best; name a SLOT" if done else "no trial has succeeded yet"
-    raise UnknownCampaignError(f"{campaign.name!r} has no best trial: {reason}")
 
 
 def genome_of(campaign: CampaignRecord, row: SlotRow) -> Genome:

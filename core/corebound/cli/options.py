@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from corebound.ledger.ledger import Ledger
 
+SUSPENDED_STATUS: Final = 3
 SHARED_STATUSES: Final = {
     1: "the database refused",
     2: "wrong use, or refused with the reason",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from corebound.cli.genomes import check_evolved, row_of
+from corebound.cli.genomes import check_evolved
 from corebound.cli.options import Reply, epilog, opened_ledger, reply_options, storage_option
+from corebound.cli.slots import row_of
 
 
 @click.command(
