@@ -1,7 +1,7 @@
 """In the child: one attempt at one slot, from the trial's creation (or continuation) to its ``tell``.
 
-Flows in: a claim. Flows out: an :class:`Ending` that the parent acts on. What could go wrong: everything an objective can do;
-each way of ending has its word here, and the parent decides what it means for the slot.
+Flows in: a claim. Flows out: an :class:`AttemptEnding` that the parent acts on. What could go wrong: everything an objective
+can do; each way of ending has its word here, and the parent decides what it means for the slot.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import os
 import sys
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import optuna
 from optuna.trial import TrialState
@@ -19,16 +19,10 @@ from optuna.trial import TrialState
 from corebound.api.errors import FencedError, ObjectiveError, StorageUnreachableError
 from corebound.ledger.warm_start import WARM_START_ATTRIBUTE
 from corebound_trial.objectives.entrypoint import user_traceback
-from corebound_trial.objectives.protocol import (
-    LARGEST_STEP,
-    AttemptContext,
-    CommandLost,
-    Stopped,
-    is_beyond,
-    within,
-)
+from corebound_trial.objectives.protocol import AttemptContext, CommandLost, Stopped
 from corebound_trial.objectives.result import values_of
 from corebound_trial.runner.points import fixed_params
+from corebound_trial.runner.reporting_trial import ReportingTrial
 from corebound_trial.runner.sampling import make_pruner, make_sampler, suggest_declared
 from corebound_trial.runner.seeds import campaign_seed, seed_everything, slot_seed
 
@@ -49,48 +43,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How an attempt ended: told, raised, stopped, lost, fenced or unreachable."""
+class AttemptEnding:
+    """How an attempt ended."""
 
-    kind: str
+    kind: Literal["told", "raised", "stopped", "lost", "fenced", "unreachable"]
     error: str | None = None
     study_stopped: bool = False
     artifacts: str | None = None
     """Where the files that the trial left are kept."""
-
-
-class ReportingTrial(optuna.Trial):
-    """An Optuna trial that also shows its reports while it runs."""
-
-    on_report: Callable[[int, float], None] | None = None
-    _has_left_out: bool = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the wire: a copy in another process reports to the database alone."""
-        return {name: value for name, value in vars(self).items() if name != "on_report"}
-
-    def report(self, value: float, step: int) -> None:
-        """As Optuna's; several objectives cannot report, which Optuna itself says.
-
-        A step that no column of Optuna's holds is left out: what a trial has worked for is worth more than one report.
-        """
-        if is_beyond(step) and len(self.study.directions) == 1:
-            self._say_left_out(step)
-        else:
-            super().report(value, step)
-        # As Optuna does: numpy's and torch's numbers are welcome, and the wire to the worker does not know them.
-        if self.on_report is not None:
-            self.on_report(within(step), float(value))
-
-    def _say_left_out(self, step: int) -> None:
-        """Once, where the attempt's output is."""
-        if not self._has_left_out:
-            self._has_left_out = True
-            with contextlib.suppress(Exception):  # the stream may be an object of the user's
-                sys.stderr.write(
-                    f"reports from step {int(step)} on are left out, and no pruner sees them: a step is at most "
-                    f"{LARGEST_STEP}; count in thousands or millions\n"
-                )
 
 
 @dataclass(kw_only=True)
@@ -124,7 +84,7 @@ class AttemptRunner:
         """One for all slots, as in a process of Optuna's: Hyperband and the resources it works out stay what they were."""
         return make_pruner(self.spec.search)
 
-    def run(self, claim: SlotClaim) -> Ending:
+    def run(self, claim: SlotClaim) -> AttemptEnding:
         """Never raises for what an objective does."""
         self.storage.bind(claim)
         self.artifacts.begin()
@@ -133,20 +93,20 @@ class AttemptRunner:
         try:
             ending = self._run(claim)
         except FencedError:
-            return Ending(kind="fenced")
+            return AttemptEnding(kind="fenced")
         except StorageUnreachableError as error:
-            return Ending(kind="unreachable", error=str(error))
+            return AttemptEnding(kind="unreachable", error=str(error))
         except Exception as error:  # noqa: BLE001 - a sampler's before_trial: its reason is the slot's
-            return Ending(kind="told", error=user_traceback(error))
+            return AttemptEnding(kind="told", error=user_traceback(error))
         return self._with_artifacts(ending, claim) if ending.kind == "told" else ending
 
-    def _with_artifacts(self, ending: Ending, claim: SlotClaim) -> Ending:
+    def _with_artifacts(self, ending: AttemptEnding, claim: SlotClaim) -> AttemptEnding:
         kept = self.artifacts.keep(claim.slot, on_progress=lambda: self.on_storing(ending.error))
         # The objective's own error last: a table shows the last line.
         errors = [error for error in (kept.failure, ending.error) if error]
         return replace(ending, artifacts=kept.place, error="\n".join(errors) or None)
 
-    def _run(self, claim: SlotClaim) -> Ending:
+    def _run(self, claim: SlotClaim) -> AttemptEnding:
         seed = campaign_seed(self.spec.search.sampler.seed, self.study_id)
         own_seed = slot_seed(seed, claim.slot)
         seed_everything(own_seed)
@@ -178,9 +138,9 @@ class AttemptRunner:
         except optuna.TrialPruned:
             return self._tell(study, trial, state=TrialState.PRUNED)
         except Stopped:
-            return Ending(kind="stopped")
+            return AttemptEnding(kind="stopped")
         except CommandLost as error:
-            return Ending(kind="lost", error=str(error))
+            return AttemptEnding(kind="lost", error=str(error))
         except (FencedError, StorageUnreachableError):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a user's code raises, also SystemExit, is its result
@@ -209,12 +169,12 @@ class AttemptRunner:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         return [trial for trial in trials if WARM_START_ATTRIBUTE in trial.system_attrs]
 
-    def _failed(self, study: optuna.Study, trial: optuna.Trial, claim: SlotClaim, text: str) -> Ending:
+    def _failed(self, study: optuna.Study, trial: optuna.Trial, claim: SlotClaim, text: str) -> AttemptEnding:
         if self.stop_requested():
-            return Ending(kind="stopped")
+            return AttemptEnding(kind="stopped")
         policy = self.spec.failure_policy
         if policy.retry_exceptions and claim.lost_attempts < policy.retries:
-            return Ending(kind="raised", error=text, study_stopped=study._stop_flag)
+            return AttemptEnding(kind="raised", error=text, study_stopped=study._stop_flag)
         return self._tell(study, trial, state=TrialState.FAIL, error=text)
 
     def _tell(
@@ -225,7 +185,7 @@ class AttemptRunner:
         values: list[float] | None = None,
         state: TrialState | None = None,
         error: str | None = None,
-    ) -> Ending:
+    ) -> AttemptEnding:
         """Tell the trial; what a sampler raises then (``constraints_func``, ``after_trial``) does not keep Optuna from it."""
         try:
             if state is TrialState.PRUNED and not self.storage.get_trial(self.last_trial_id).intermediate_values:
@@ -235,7 +195,7 @@ class AttemptRunner:
             raise
         except BaseException as raised:  # noqa: BLE001 - as of the objective: it is this trial's result
             error = "\n".join(part for part in (user_traceback(raised), error) if part)
-        return Ending(kind="told", error=error, study_stopped=study._stop_flag)
+        return AttemptEnding(kind="told", error=error, study_stopped=study._stop_flag)
 
     def _trial(self, study: optuna.Study, claim: SlotClaim) -> ReportingTrial:
         if claim.trial_id is None:
@@ -296,6 +256,6 @@ def _end_copy(error: BaseException | None) -> NoReturn:
     os._exit((status or 0) & 0xFF)
 
 
-def ending_message(ending: Ending) -> dict[str, Any]:
+def ending_message(ending: AttemptEnding) -> dict[str, Any]:
     """The wire's form."""
     return {"type": "ended", **asdict(ending)}

@@ -31,6 +31,9 @@ from corebound_trial.runner.wire import Message, Wire
 
 if TYPE_CHECKING:
     from corebound_trial.binding.breach import Breach
+    from corebound_trial.objectives.protocol import Objective
+    from corebound_trial.runner.attempt import AttemptRunner
+    from corebound_trial.runner.callbacks import Callback
 
 PROGRESS_SECONDS = 0.2
 
@@ -45,7 +48,7 @@ class Child:
         self._told_at = 0.0
         self._stored_at = 0.0
         self._progress: dict[str, Any] = {}
-        self._runner: Any = None
+        self._runner: AttemptRunner | None = None
         self.runs_users_code = False
 
     def main(self) -> None:
@@ -62,15 +65,15 @@ class Child:
         threading.Thread(target=self._listen, daemon=True).start()
         runner, callbacks = self._prepare(setup)
         self._runner = runner
-        watch = PoolWatch(
-            threads=setup["threads"],
-            on_breach=self._on_breach,
-        )
+        watch = PoolWatch(threads=setup["threads"], on_breach=self._on_breach)
         watch.start()
         pools = [[report.library, report.threads] for report in read_pools()]
         self._wire.send({"type": "ready", "pools": pools})
         while (order := self._orders.get()) is not None:
-            self._attempt(runner, order, callbacks)
+            if order["type"] == "closed":
+                self._call_back(runner, order["trial_id"], callbacks)
+            else:
+                self._attempt(runner, order)
 
     def _listen(self) -> None:
         with contextlib.suppress(EOFError):
@@ -91,7 +94,7 @@ class Child:
             with contextlib.suppress(CoreboundError):  # the attempt itself meets it as well, and says so
                 self._runner.store_kept()
 
-    def _prepare(self, setup: Message) -> tuple[Any, list[Any]]:
+    def _prepare(self, setup: Message) -> tuple[AttemptRunner, list[Callback]]:
         import optuna
 
         from corebound.api.errors import ObjectiveError
@@ -116,8 +119,8 @@ class Child:
         if spec.trial.entrypoint is not None:
             # Code that reads its command line at import finds none, as in ``python train.py``.
             sys.argv[:] = [script_of(spec.trial.entrypoint, folder=folder)]
-        objective: Any
-        callbacks: list[Any] = []
+        objective: Objective | ObjectiveError
+        callbacks: list[Callback] = []
         try:
             objective = load_objective(
                 spec.trial,
@@ -146,13 +149,10 @@ class Child:
         )
         return runner, callbacks
 
-    def _attempt(self, runner: Any, order: Message, callbacks: list[Any]) -> None:
+    def _attempt(self, runner: AttemptRunner, order: Message) -> None:
         from corebound.api.records import SlotClaim
         from corebound_trial.runner.attempt import ending_message
 
-        if order["type"] == "closed":
-            self._call_back(runner, order["trial_id"], callbacks)
-            return
         self._progress = {}
         self._stored_at = 0.0
         runner.artifacts.begin()  # its variable is ours, not a change that the trial makes
@@ -167,7 +167,7 @@ class Child:
         pools = [[report.library, report.threads] for report in read_pools()]
         self._wire.send({**ending_message(ending), "pools": pools, "lost": restored.lost})
 
-    def _call_back(self, runner: Any, trial_id: int, callbacks: list[Any]) -> None:
+    def _call_back(self, runner: AttemptRunner, trial_id: int, callbacks: list[Callback]) -> None:
         from corebound_trial.runner.callbacks import call_back
 
         stopped = call_back(callbacks, storage=runner.storage, study_name=runner.study_name, trial_id=trial_id)
