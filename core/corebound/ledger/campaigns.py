@@ -15,9 +15,9 @@ from corebound.api.records import CampaignRecord, Phase
 from corebound.ledger import campaign_sql
 from corebound.ledger.connection import storage_errors
 from corebound.ledger.deletion import delete_campaign
+from corebound.ledger.finishing import finish_campaign
 from corebound.ledger.plans import decided, kept
 from corebound.ledger.supervision import SUPERVISED, Supervision
-from corebound.ledger.writer import write_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -91,8 +91,17 @@ class Campaigns:
                 copy_trials(connection, warm_start, study_id=study_id, study_name=name)
         return record
 
-    def create_of(self, campaign: SearchCampaign, *, artifacts: str | None, **more: Any) -> CampaignRecord:
-        """As :meth:`create`, which takes ``more``, with what the campaign itself says."""
+    def create_of(
+        self,
+        campaign: SearchCampaign,
+        *,
+        artifacts: str | None,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        warm_start: WarmStart | None = None,
+        folder: str | None = None,
+        uid: UUID | None = None,
+    ) -> CampaignRecord:
+        """As :meth:`create`, with what the campaign itself says."""
         spec = campaign.spec
         return self.create(
             name=campaign.metadata.name,
@@ -102,8 +111,11 @@ class Campaigns:
             metric_names=[objective.metric for objective in spec.objectives],
             retries=spec.failure_policy.retries,
             retry_exceptions=spec.failure_policy.retry_exceptions,
+            heartbeat_seconds=heartbeat_seconds,
+            warm_start=warm_start,
             artifacts=artifacts,
-            **more,
+            folder=folder,
+            uid=uid,
         )
 
     def warm_start(self, study: str, *, called: str, objectives: Sequence[Objective], search: Search) -> WarmStart:
@@ -211,7 +223,7 @@ class Campaigns:
     def finish(self, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:
         """Set the phase; a final one skips every slot that is still open or running."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            _finish(connection, campaign_id, phase, reason=reason, message=message)
+            finish_campaign(connection, campaign_id, phase, reason=reason, message=message)
 
     def close_out(self, campaign_id: int, *, reason: str, message: str) -> bool:
         """Nobody wants it any more: whatever still runs is told FAIL and fenced, what is open skipped, for good.
@@ -222,7 +234,7 @@ class Campaigns:
             phase = connection.execute(campaign_sql.LOCKED_PHASE, {"campaign": campaign_id}).scalar()
             if phase is None or Phase(phase).is_final:
                 return False
-            _finish(connection, campaign_id, Phase.FAILED, reason=reason, message=message)
+            finish_campaign(connection, campaign_id, Phase.FAILED, reason=reason, message=message)
             return True
 
     def delete(self, campaign_id: int) -> None:
@@ -270,26 +282,6 @@ class Campaigns:
             supervision.end()
 
 
-def _finish(connection: sqlalchemy.Connection, campaign_id: int, phase: Phase, *, reason: str, message: str) -> None:
-    if phase.is_final:
-        campaign = {"campaign": campaign_id}
-        for statement in campaign_sql.CLOSE_WHAT_WAS_TOLD:
-            connection.execute(statement, campaign)
-        _fail_running_trials(connection, campaign_id)
-        connection.execute(campaign_sql.SKIP_WHAT_IS_LEFT, {**campaign, "message": message})
-        connection.execute(campaign_sql.DROP_CHECKPOINTS, campaign)
-    connection.execute(
-        campaign_sql.END,
-        {
-            "campaign": campaign_id,
-            "phase": phase.value,
-            "reason": reason,
-            "message": message,
-            "final": phase.is_final,
-        },
-    )
-
-
 def _archive_name(connection: sqlalchemy.Connection, name: str) -> str:
     taken = set(connection.execute(campaign_sql.STUDY_NAMES).scalars())
     return next(f"{name}@{index}" for index in range(1, 10**6) if f"{name}@{index}" not in taken)
@@ -307,13 +299,6 @@ def _artifacts_folder(connection: sqlalchemy.Connection, below: str, name: str) 
     below = below.rstrip("/")
     folders = (f"{below}/{name}" if index == 1 else f"{below}/{name}@{index}" for index in range(1, 10**6))
     return next(folder for folder in folders if folder not in taken)
-
-
-def _fail_running_trials(connection: sqlalchemy.Connection, campaign_id: int) -> None:
-    """Tell FAIL what is still RUNNING, each as the holder of its slot: there is no way around the fence."""
-    for slot, attempt, trial_id in connection.execute(campaign_sql.STILL_RUNNING, {"campaign": campaign_id}).all():
-        write_as(connection, campaign_id=campaign_id, slot=slot, attempt=attempt)
-        connection.execute(campaign_sql.FAIL_TRIAL, {"trial": trial_id})
 
 
 def _add_study(
