@@ -16,11 +16,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from corebound.cluster import one_shot
+from corebound.api.jobs import DATABASE_SECRET
 from corebound.cluster.resources import PODS, SECRETS
 from corebound.ledger.connection import database_url
 from corebound.ledger.schema import prepare_database
-from corebound_operator.build import names
 
 from .cli_user import User, bind
 
@@ -203,7 +202,7 @@ def test_results_through_a_forwarded_port(
     """The API server's part is real, the kubelet's is ours: it leads to the database's socket."""
     campaigns.apply("poles", trials=2)
     campaigns.phase("poles", "Succeeded")
-    login = campaigns.cluster.get(SECRETS, one_shot.SECRET, namespace=campaigns.namespace)
+    login = campaigns.cluster.get(SECRETS, DATABASE_SECRET, namespace=campaigns.namespace)
     assert login is not None
     socket_url = database_url(base64.b64decode(login["data"]["url"]).decode())
     node.kubelet.ports[5432] = str(server.socket_folder / ".s.PGSQL.5432")
@@ -211,7 +210,7 @@ def test_results_through_a_forwarded_port(
     apart = f"{campaigns.namespace}-db"
     plane.kubectl("create", "namespace", apart)
     inside = socket_url.set(host="postgres", port=5433).difference_update_query(["host"])
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": one_shot.SECRET, "namespace": apart}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": DATABASE_SECRET, "namespace": apart}}
     secret["stringData"] = {"url": inside.render_as_string(hide_password=False)}
     pod = {
         "apiVersion": "v1",
@@ -241,7 +240,7 @@ def test_results_through_a_forwarded_port(
     plane.kubectl("wait", "pod/postgres-0", "-n", apart, "--for=condition=Ready", "--timeout=60s")
     try:
         rules = [
-            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [one_shot.SECRET], "verbs": ["get"]},
+            {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [DATABASE_SECRET], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["services"], "verbs": ["get"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
             {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
@@ -267,7 +266,7 @@ def test_a_way_that_is_not_open_is_said(
     campaigns.apply("poles", trials=1)
     campaigns.phase("poles", "Succeeded")
     _, err = tenant("results", "poles", "--port-forward", status=1)
-    assert f"you lack the right to get secret {one_shot.SECRET}" in err
+    assert f"you lack the right to get secret {DATABASE_SECRET}" in err
     admin = User(plane.kubeconfig, campaigns.namespace, tmp_path)
     _, err = admin("results", "poles", "--port-forward", status=1)
     assert "which is no Service of the cluster; use --storage, or --pod" in err or "names no host" in err
@@ -320,7 +319,3 @@ def test_a_deletion_whose_data_cannot_be_reached_waits_and_goes_on(tenant: User,
     assert "and its data: 1 trial\n" in tenant("delete", "poles", "--data", "--yes")[0]
     assert "its results stay in the ledger" in tenant("delete", "given-back")[0]
     assert json.loads(campaigns.plane.kubectl("get", "sc", "-n", tenant.namespace, "-o", "json"))["items"] == []
-
-
-def test_both_sides_name_the_same_secret() -> None:
-    assert one_shot.SECRET == names.DATABASE_SECRET

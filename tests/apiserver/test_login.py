@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from corebound.api.errors import ClusterConflictError
+from corebound.api.jobs import DATABASE_SECRET
 from corebound.cluster.client import Cluster
 from corebound.cluster.resources import SECRETS
-from corebound_operator.build.names import DATABASE_SECRET
 from corebound_operator.loop.databases import Databases
 from corebound_operator.loop.namespaces import Namespaces
 

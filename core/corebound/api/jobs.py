@@ -1,5 +1,6 @@
 """A Kubernetes Job and a pod as Corebound sees them: the few fields that decisions need, from the API's JSON. Pure.
 
+And the names by which the operator and the command line find what the other has made: labels, the login, a pod's volume.
 What could go wrong: a Job that somebody has edited or made by hand; what it lacks counts as nothing.
 """
 
@@ -23,6 +24,11 @@ CAMPAIGN_UID: Final = "corebound.dev/campaign-uid"
 ROUND: Final = "corebound.dev/round"
 QUEUE: Final = "kueue.x-k8s.io/queue-name"
 """Kueue admits and suspends Jobs that carry it; then their size and suspension are Kueue's."""
+
+DATABASE_SECRET: Final = "corebound-database"  # noqa: S105  a name, not a secret
+"""The login of a namespace's workers to the database: its URL is under :data:`DATABASE_KEY`."""
+DATABASE_KEY: Final = "url"
+SCRATCH_VOLUME: Final = "corebound-tmp"
 
 
 @dataclass(frozen=True, kw_only=True)

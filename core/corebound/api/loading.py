@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from corebound.api.errors import Problem, SpecError
+from corebound.api.jobs import CAMPAIGN_KIND
 from corebound.api.model import (
     Finding,
     MissingFieldError,
@@ -30,10 +31,10 @@ from corebound.api.model import (
     unquoted,
 )
 from corebound.api.reading import KEY, MOST_BYTES, Document, document_of, field_text, read_document
-from corebound.api.spec import SearchCampaign
+from corebound.api.spec import API_VERSION, SearchCampaign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _SERVER_OWNED: Final = {
     "creationTimestamp",
@@ -93,6 +94,13 @@ def load_campaign_text(text: str | bytes, *, file: str) -> SearchCampaign:
 def campaign_from_mapping(value: object) -> SearchCampaign:
     """The campaign in its JSON form, as the ledger and the API server keep it. Raises :class:`SpecError`."""
     return _campaign(document_of(value), "")
+
+
+def campaign_of(name: str, specification: Mapping[str, Any]) -> SearchCampaign:
+    """The campaign of that name with the JSON form of its ``spec``. Raises :class:`SpecError`."""
+    return campaign_from_mapping(
+        {"apiVersion": API_VERSION, "kind": CAMPAIGN_KIND, "metadata": {"name": name}, "spec": specification}
+    )
 
 
 def _campaign(document: Document, file: str) -> SearchCampaign:

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import UsageError
-from corebound.api.loading import campaign_from_mapping, load_campaign_text
+from corebound.api.loading import campaign_of, load_campaign_text
 from corebound.api.model import nearest
 from corebound.api.workload import MODES, TASKS
 
@@ -74,7 +74,7 @@ def search_of(name: str, *, preset_name: str | None, wishes: Wishes) -> SearchCa
     """The campaign ``name``: the preset of that name, or the one that is named, else ``default``; with the wishes."""
     chosen = preset(preset_name or (name if name in presets() else DEFAULT))
     specification = _wished(chosen.campaign.to_mapping()["spec"], wishes)
-    return _campaign(name, specification)
+    return campaign_of(name, specification)
 
 
 def run_of(preset_name: str, *, wishes: Wishes) -> SearchCampaign:
@@ -83,17 +83,7 @@ def run_of(preset_name: str, *, wishes: Wishes) -> SearchCampaign:
     name = preset_name.replace("_", "-")
     if not name.endswith("-baseline"):
         name += "-run"
-    return _campaign(name, {**specification, "trials": 1, "search": {}})
-
-
-def _campaign(name: str, specification: dict[str, Any]) -> SearchCampaign:
-    mapping = {
-        "apiVersion": "corebound.dev/v1alpha1",
-        "kind": "SearchCampaign",
-        "metadata": {"name": name},
-        "spec": specification,
-    }
-    return campaign_from_mapping(mapping)
+    return campaign_of(name, {**specification, "trials": 1, "search": {}})
 
 
 def _wished(specification: dict[str, Any], wishes: Wishes) -> dict[str, Any]:

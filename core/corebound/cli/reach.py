@@ -137,10 +137,10 @@ def _looking_at(campaigns: Campaigns, url: str) -> str:
 
 def _may_forward(campaigns: Campaigns) -> bool:
     """Whether it is worth trying: the user may read the login. Where the database runs is known only from that."""
-    from corebound.cluster.one_shot import SECRET
+    from corebound.api.jobs import DATABASE_SECRET
     from corebound.cluster.resources import SECRETS
 
-    return campaigns.cluster.may("get", SECRETS, namespace=campaigns.namespace, name=SECRET)
+    return campaigns.cluster.may("get", SECRETS, namespace=campaigns.namespace, name=DATABASE_SECRET)
 
 
 @contextlib.contextmanager
@@ -149,20 +149,20 @@ def _forwarded(campaigns: Campaigns) -> Iterator[str]:
     import base64
 
     from corebound.api.errors import ClusterError
-    from corebound.cluster.one_shot import SECRET
+    from corebound.api.jobs import DATABASE_KEY, DATABASE_SECRET
     from corebound.cluster.port_forward import POSTGRES_PORT, forwarded, target_of
     from corebound.cluster.resources import SECRETS
     from corebound.cluster.rights import needing
     from corebound.ledger.connection import database_url
 
-    with needing("get", f"secret {SECRET}", namespace=campaigns.namespace):
-        secret = campaigns.cluster.get(SECRETS, SECRET, namespace=campaigns.namespace)
+    with needing("get", f"secret {DATABASE_SECRET}", namespace=campaigns.namespace):
+        secret = campaigns.cluster.get(SECRETS, DATABASE_SECRET, namespace=campaigns.namespace)
     if secret is None:
         raise ClusterError(
-            f"namespace {campaigns.namespace} has no Secret {SECRET}: no campaign of it has come as far as the database, or "
-            "the last one was deleted"
+            f"namespace {campaigns.namespace} has no Secret {DATABASE_SECRET}: no campaign of it has come as far as the "
+            "database, or the last one was deleted"
         )
-    url = database_url(base64.b64decode(secret["data"]["url"]).decode())
+    url = database_url(base64.b64decode(secret["data"][DATABASE_KEY]).decode())
     host, port = url.host or "", url.port or POSTGRES_PORT
     target = target_of(campaigns.cluster, host=host, port=port, namespace=campaigns.namespace)
     if target is None:

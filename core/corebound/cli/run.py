@@ -157,7 +157,7 @@ def _of_entrypoint(
     entrypoint: str, name: str | None, trials: int | None, direction: str | None, threads: int | None
 ) -> SearchCampaign:
     """The campaign with an Optuna objective and nothing else."""
-    from corebound.api.loading import campaign_from_mapping
+    from corebound.api.loading import campaign_of
     from corebound.api.names import campaign_name_of
 
     specification: dict[str, Any] = {
@@ -167,10 +167,4 @@ def _of_entrypoint(
     }
     if threads is not None:
         specification["threads"] = threads
-    mapping = {
-        "apiVersion": "corebound.dev/v1alpha1",
-        "kind": "SearchCampaign",
-        "metadata": {"name": campaign_name_of(entrypoint) if name is None else name},
-        "spec": specification,
-    }
-    return campaign_from_mapping(mapping)
+    return campaign_of(campaign_name_of(entrypoint) if name is None else name, specification)

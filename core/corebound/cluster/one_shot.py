@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from corebound.api.errors import ClusterError, ClusterRefusedError, UsageError
-from corebound.api.jobs import CAMPAIGN_UID, MANAGED_BY, MANAGER
+from corebound.api.jobs import CAMPAIGN_UID, DATABASE_KEY, DATABASE_SECRET, MANAGED_BY, MANAGER, SCRATCH_VOLUME
 from corebound.cluster.relay import Answer, unpacked
 from corebound.cluster.resources import JOBS, PODS
 from corebound.cluster.rights import needing
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-SECRET: Final = "corebound-database"  # noqa: S105  a name, not a secret
 DEADLINE_SECONDS: Final = 600
 POLL_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
@@ -34,8 +33,6 @@ PATIENCE_SECONDS: Final = 60.0
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 USER: Final = 65532
 SCRATCH_FOLDER: Final = "/tmp"  # noqa: S108  the container's own, which no other process shares
-SCRATCH: Final = "corebound-tmp"
-"""As in the campaign's own pods, so that no volume of a campaign has this name."""
 TAKEN_OVER: Final = ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "serviceAccountName")
 """Of the campaign's own pods: what lets them be scheduled and pulled."""
 TAKEN_VOLUMES: Final = ("configMap", "secret", "projected", "csi")
@@ -135,7 +132,7 @@ def pod_manifest(
     if owner is not None:
         named = {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
         metadata["ownerReferences"] = [{"apiVersion": owner["apiVersion"], "kind": owner["kind"], **named}]
-    login = {"name": SECRET, "key": "url"}
+    login = {"name": DATABASE_SECRET, "key": DATABASE_KEY}
     volumes, mounts = _taken_volumes(template)
     container: Manifest = {
         "name": "corebound",
@@ -153,7 +150,7 @@ def pod_manifest(
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "volumeMounts": [{"name": SCRATCH, "mountPath": SCRATCH_FOLDER}, *mounts],
+        "volumeMounts": [{"name": SCRATCH_VOLUME, "mountPath": SCRATCH_FOLDER}, *mounts],
     }
     spec: Manifest = {
         **{name: template[name] for name in TAKEN_OVER if name in template},
@@ -164,7 +161,7 @@ def pod_manifest(
         "enableServiceLinks": False,
         "securityContext": _security(template),
         "containers": [container],
-        "volumes": [{"name": SCRATCH, "emptyDir": {"sizeLimit": "1Gi"}}, *volumes],
+        "volumes": [{"name": SCRATCH_VOLUME, "emptyDir": {"sizeLimit": "1Gi"}}, *volumes],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import thread_environment
-from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
+from corebound.api.jobs import DATABASE_KEY, DATABASE_SECRET
 
 if TYPE_CHECKING:
     from corebound.api.trial import TrialSpec

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.jobs import CAMPAIGN_KIND, QUEUE
+from corebound.api.spec import API_VERSION
 from corebound_operator.build.names import job_name, labels
 from corebound_operator.build.pod import failure_rules, pod_template
 
@@ -55,7 +56,7 @@ def job_manifest(
 def owner(campaign: str, uid: str, *, controller: bool = True) -> Manifest:
     """The reference through which the object goes when its campaign goes."""
     return {
-        "apiVersion": "corebound.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": CAMPAIGN_KIND,
         "name": campaign,
         "uid": uid,

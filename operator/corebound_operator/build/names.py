@@ -9,8 +9,6 @@ from typing import Final
 
 from corebound.api.jobs import CAMPAIGN, CAMPAIGN_UID, MANAGED_BY, MANAGER, ROUND
 
-DATABASE_SECRET: Final = "corebound-database"  # noqa: S105  a name, not a secret
-DATABASE_KEY: Final = "url"
 CONTAINER: Final = "trial"
 
 

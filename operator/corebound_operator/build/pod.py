@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.contract import ExitCode
-from corebound.api.jobs import CAMPAIGN_UID
+from corebound.api.jobs import CAMPAIGN_UID, SCRATCH_VOLUME
 from corebound_operator.build.environment import environment
 from corebound_operator.build.names import CONTAINER
 
@@ -93,7 +93,7 @@ def _container(campaign: SearchCampaign, *, uid: str, threads: int, defaults: Tr
             **({"readOnlyRootFilesystem": True} if own_image and defaults.read_only_root else {}),
         },
         "volumeMounts": [
-            {"name": "corebound-tmp", "mountPath": "/tmp"},  # noqa: S108  the container's own
+            {"name": SCRATCH_VOLUME, "mountPath": "/tmp"},  # noqa: S108  the container's own
             {"name": "corebound-home", "mountPath": HOME},
             {"name": "corebound-shm", "mountPath": "/dev/shm"},  # noqa: S108  likewise
             *template.get("volumeMounts", []),
@@ -110,7 +110,7 @@ def _template(campaign: SearchCampaign) -> Manifest:
 def _scratch_volumes(defaults: TrialDefaults) -> list[Manifest]:
     disk = {"sizeLimit": defaults.scratch}
     return [
-        {"name": "corebound-tmp", "emptyDir": disk},
+        {"name": SCRATCH_VOLUME, "emptyDir": disk},
         {"name": "corebound-home", "emptyDir": disk},
         {"name": "corebound-shm", "emptyDir": {"medium": "Memory", **disk}},
     ]

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.errors import ClusterConflictError, ClusterRefusedError, StorageError, UsageError
-from corebound.api.jobs import MANAGED_BY, MANAGER
+from corebound.api.jobs import DATABASE_KEY, DATABASE_SECRET, MANAGED_BY, MANAGER
 from corebound.cluster.resources import SECRETS
 from corebound.ledger.connection import same_place
 from corebound.ledger.ledger import open_ledger
@@ -33,7 +33,6 @@ from corebound.ledger.tenancy import (
     worker_url,
 )
 from corebound_operator.build.job import owner
-from corebound_operator.build.names import DATABASE_KEY, DATABASE_SECRET
 from corebound_operator.loop.namespaces import GOING
 
 if TYPE_CHECKING:
