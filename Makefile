@@ -43,6 +43,7 @@ system-packages:
 # Not built here (no Go, no module proxy): the tests that need them are listed as not run.
 cluster-programs:
 	@$(PYTHON) tests/cluster/build.py || echo "the programs of a control plane could not be built"
+	@$(PYTHON) -m tests.cluster.definitions || echo "the kinds of other projects could not be fetched"
 
 # Likewise: buildah, debootstrap and root make them.
 node-images: cluster-programs

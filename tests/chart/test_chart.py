@@ -12,6 +12,7 @@ from corebound.api.crd import definition
 from corebound.api.jobs import MANAGED_BY, MANAGER
 from corebound_operator.build.settings import load_settings
 
+from ..cluster.definitions import definitions
 from ..cluster.operator_process import RULES
 from .conftest import CHART, NAMESPACE, RELEASE, VERSION, Chart, of_kind
 
@@ -63,6 +64,14 @@ COMBINATIONS = {
     ),
 }
 combinations = pytest.mark.parametrize("options", COMBINATIONS.values(), ids=COMBINATIONS.keys())
+sent_combinations = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=pytest.mark.needs("definitions") if MONITORING[1] in options else ())
+        for name, options in COMBINATIONS.items()
+    ],
+)
+"""Where a Prometheus operator's objects are among them, its own definitions are needed."""
 pytestmark = pytest.mark.needs("helm")
 
 
@@ -72,14 +81,15 @@ def test_lint(chart: Chart, options: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@combinations
+@sent_combinations
 def test_the_api_server_accepts_everything(
     chart: Chart, plane: ControlPlane, cluster: Cluster, options: tuple[str, ...]
 ) -> None:
     for name in (NAMESPACE, "team-a", "team-b"):
         make_restricted(plane, name)
-    for kind in ("ServiceMonitor", "PrometheusRule"):
-        plane.install_kind(kind, group="monitoring.coreos.com")
+    if MONITORING[1] in options:
+        for each in definitions():
+            plane.install(each)
     for found in chart.objects(*options):
         if found["kind"] == "ServiceAccount":
             # A pod that names it is looked at with it.

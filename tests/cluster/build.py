@@ -94,7 +94,7 @@ def _build(name: str) -> Path:
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
             subprocess.run(
-                [_go(), "build", "-trimpath", "-ldflags", _linker_flags(), "-o", f"{unfinished}/{name}", package],
+                [go(), "build", "-trimpath", "-ldflags", _linker_flags(), "-o", f"{unfinished}/{name}", package],
                 cwd=SOURCES / module,
                 env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"},
                 check=True,
@@ -112,7 +112,7 @@ def _linker_flags() -> str:
 
 
 @functools.cache
-def _go() -> str:
+def go() -> str:
     """A Go that is new enough: the one on the path, else PyPI's."""
     here = shutil.which("go")
     if here is not None:

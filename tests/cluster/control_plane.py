@@ -88,26 +88,6 @@ class ControlPlane:
                 raise AssertionError(f"{definition.name} is not served after {START_SECONDS:.0f} s")
             time.sleep(0.1)
 
-    def install_kind(self, kind: str, *, group: str) -> None:
-        """A kind of somebody else's that a chart may make, without its schema."""
-        plural = f"{kind.lower()}s"
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-        definition = {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.{group}"},
-            "spec": {
-                "group": group,
-                "scope": "Namespaced",
-                "names": {"kind": kind, "plural": plural},
-                "versions": [version],
-            },
-        }
-        path = self.folder / f"{plural}.json"
-        path.write_text(json.dumps(definition), encoding="utf-8")
-        self.install(path)
-
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints on stdout; on failure its stderr is the error."""
         done = subprocess.run(

@@ -44,6 +44,22 @@ def pages() -> list[Page]:
     return [read_page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
 
 
+def blocks(*languages: str) -> list[tuple[str, str, str]]:
+    """(page:line, name of the file, text) of every fenced block in one of these languages, the chart's page included."""
+    found = []
+    for path in (
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("*.md")),
+        ROOT / "charts" / "corebound" / "README.md",
+    ):
+        text = path.read_text(encoding="utf-8")
+        for match in _FENCED.finditer(text):
+            if match[1] in languages:
+                line = text[: match.start()].count("\n") + 1
+                found.append((f"{path.relative_to(ROOT)}:{line}", match[2] or "", match[3]))
+    return found
+
+
 def read_page(path: Path) -> Page:
     text = path.read_text(encoding="utf-8")
     fenced = _FENCED.findall(text)

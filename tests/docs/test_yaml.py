@@ -1,7 +1,8 @@
 """Every YAML that README.md and docs/*.md show is valid, whatever it is, and every block of shell commands can be read.
 
 A campaign goes through the loader; a part of one (``trial: ...``) through the loader inside a small campaign; values of the
-chart through its closed schema; other objects have what every Kubernetes object has. YAML that is none of these fails.
+chart through its closed schema; other objects have what every Kubernetes object has, and tests/apiserver/test_documents.py
+sends them to an API server. YAML that is none of these fails.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from corebound.api.errors import SpecError
 from corebound.api.loading import load_campaign_text
 from corebound.api.spec import CampaignSpec
 
-from .pages import ROOT
+from .pages import ROOT, blocks
 from .test_commands import ON_A_CLUSTER, STATUSES
 
 CHART = ROOT / "charts" / "corebound"
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 VALUES = SCHEMA["properties"].keys() - {"global"}
 SPEC = {field.alias for field in CampaignSpec.model_fields.values()}
-FENCED = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SMALL = {
     "trials": 1,
     "objectives": [{"metric": "loss", "direction": "minimize"}],
@@ -40,21 +40,6 @@ WORKLOAD = {
 """The built-in workload has metrics and parameters of its own."""
 SHELL = (*ON_A_CLUSTER, "envsubst", "export")
 """What stands at the beginning of commands for a cluster: its programs, and what gives them their input."""
-
-Documents = list[tuple[str, str, str]]
-
-
-def blocks(*languages: str) -> Documents:
-    """(page:line, name of the file, text) of every fenced block in one of these languages, the chart's page included."""
-    found = []
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), CHART / "README.md"):
-        text = path.read_text(encoding="utf-8")
-        for match in FENCED.finditer(text):
-            if match[1] in languages:
-                line = text[: match.start()].count("\n") + 1
-                found.append((f"{path.relative_to(ROOT)}:{line}", match[2] or "", match[3]))
-    return found
-
 
 YAML = blocks("yaml", "yml")
 BASH = blocks("bash")
