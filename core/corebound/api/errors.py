@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from corebound.api.reasons import ReasonWord
+
 
 class CoreboundError(Exception):
     """Base of all errors that are shown to a user without a stack trace."""
 
     exit_code: ClassVar[int] = 1
-    refusal_reason: ClassVar[str] = ""
-    """Why a campaign fails at once if one of its workers ends with this; empty where it does not."""
+    refusal_reason: ClassVar[ReasonWord | None] = None
+    """Why a campaign fails at once if one of its workers ends with this; None where it does not."""
 
     @property
     def last_line(self) -> str:
@@ -74,7 +76,7 @@ class SchemaMismatchError(StorageError):
     """The ledger or Optuna schema is of a version that this program does not know (a worker exits 78)."""
 
     exit_code = 78
-    refusal_reason = "SchemaMismatch"
+    refusal_reason = ReasonWord.SCHEMA_MISMATCH
 
 
 class CampaignConflictError(CoreboundError):
@@ -99,7 +101,7 @@ class MissingRequirementError(CoreboundError):
     """The campaign needs a package that is not installed here (a worker exits 78)."""
 
     exit_code = 2
-    refusal_reason = "MissingRequirement"
+    refusal_reason = ReasonWord.MISSING_REQUIREMENT
 
 
 class FencedError(CoreboundError):
@@ -110,7 +112,7 @@ class ThreadContractError(CoreboundError):
     """What a worker was told about its threads is not what it finds (exit 78)."""
 
     exit_code = 78
-    refusal_reason = "ThreadContractBroken"
+    refusal_reason = ReasonWord.THREAD_CONTRACT_BROKEN
 
 
 class ObjectiveError(CoreboundError):
@@ -152,8 +154,10 @@ class ClusterConflictError(ClusterRefusedError):
     """Somebody was faster: the name is taken, or the object has changed meanwhile."""
 
 
-def refusal(last_line: str) -> tuple[str, str]:
+def refusal(last_line: str) -> tuple[ReasonWord, str]:
     """The reason and the text of the last line of a worker that ended with status 78."""
-    reason, _, text = last_line.partition(": ")
-    known = {error.refusal_reason for error in (SchemaMismatchError, MissingRequirementError, ThreadContractError)}
-    return (reason, text) if reason in known else (ThreadContractError.refusal_reason, last_line)
+    word, _, text = last_line.partition(": ")
+    for error in (SchemaMismatchError, MissingRequirementError, ThreadContractError):
+        if error.refusal_reason == word:
+            return error.refusal_reason, text
+    return ReasonWord.THREAD_CONTRACT_BROKEN, last_line

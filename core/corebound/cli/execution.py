@@ -221,9 +221,11 @@ def _check_here(campaign: SearchCampaign, folder: Path) -> None:
 
 
 def _leave_suspended(campaign: SearchCampaign, reply: Reply) -> None:
+    from corebound.api.reasons import ReasonWord
+
     name = campaign.metadata.name
     message = "spec.suspend is true: nothing was started; set it to false to run"
-    found = {"campaign": name, "phase": "Suspended", "reason": "SuspendedBySpec", "message": message}
+    found = {"campaign": name, "phase": "Suspended", "reason": ReasonWord.SUSPENDED_BY_SPEC, "message": message}
     reply.outcome(found, [f"{name}: Suspended - {message}"])
     raise click.exceptions.Exit(SUSPENDED_STATUS)
 

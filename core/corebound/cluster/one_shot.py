@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from corebound.api.errors import ClusterError, ClusterRefusedError, UsageError
 from corebound.api.jobs import CAMPAIGN_UID, DATABASE_KEY, DATABASE_SECRET, MANAGED_BY, MANAGER, SCRATCH_VOLUME
+from corebound.api.reasons import ClusterWord
 from corebound.cluster.relay import Answer, unpacked
 from corebound.cluster.resources import JOBS, PODS
 from corebound.cluster.rights import needing
@@ -39,7 +40,12 @@ TAKEN_VOLUMES: Final = ("configMap", "secret", "projected", "csi")
 """Kinds of volumes that many pods have at once, on any node: a private authority of the database is in one of them, and its
 path in the login. A claim may be bound to the node of a worker, and a report needs none of its data.
 """
-HOPELESS: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+HOPELESS: Final = (
+    ClusterWord.IMAGE_PULL,
+    ClusterWord.IMAGE_PULL_WAITS,
+    ClusterWord.IMAGE_NAME,
+    ClusterWord.CONTAINER_CONFIG,
+)
 
 
 class OneShotPods:

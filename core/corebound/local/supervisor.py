@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from corebound.api.contract import ExitCode
 from corebound.api.errors import CampaignConflictError, StorageError, StorageUnreachableError, refusal
 from corebound.api.loading import campaign_from_mapping
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.ledger.patience import grace_seconds
 from corebound.local.clock_watch import ClockWatch
@@ -247,7 +248,9 @@ class Supervisor:
             if self._deaths >= MOST_DEATHS_IN_A_ROW:
                 place = output_folder(self.campaign)
                 message = f"{self._deaths} workers in a row ended without closing a slot; see {place}"
-                return Ending(phase=Phase.FAILED, reason="WorkersKeepDying", message=message, stops_running=True)
+                return Ending(
+                    phase=Phase.FAILED, reason=ReasonWord.WORKERS_KEEP_DYING, message=message, stops_running=True
+                )
         return None
 
     def _cannot_work(self, name: str) -> Ending:
@@ -284,7 +287,7 @@ class Supervisor:
         self._patiently(lambda: self.ledger.campaigns.take_slots_back(campaign_id))
         self._patiently(
             lambda: self.ledger.campaigns.finish(
-                campaign_id, Phase.SUSPENDED, reason="Interrupted", message="stopped by the user"
+                campaign_id, Phase.SUSPENDED, reason=ReasonWord.INTERRUPTED, message="stopped by the user"
             )
         )
         return self._summary()

@@ -9,9 +9,9 @@ nothing is over yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.planning.headline import error_headline
 from corebound.planning.wording import count_text, duration_text, money_text
@@ -23,20 +23,7 @@ if TYPE_CHECKING:
     from corebound.api.spec import CampaignSpec
 
 
-class EndReason(StrEnum):
-    """The reason word of an ending, as it stands in conditions and in the ledger's ``stop_requested``."""
-
-    ALL_TRIALS_CLOSED = "AllTrialsClosed"
-    ALL_TRIALS_FAILED = "AllTrialsFailed"
-    TARGET_REACHED = "TargetReached"
-    STOPPED_BY_OBJECTIVE = "StoppedByObjective"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
-    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials"
-    FIRST_TRIALS_FAILED = "FirstTrialsFailed"
-    BUDGET_EXHAUSTED = "BudgetExhausted"
-
-
-_GOOD_STOPS = frozenset({EndReason.TARGET_REACHED, EndReason.STOPPED_BY_OBJECTIVE})
+_GOOD_STOPS = frozenset({ReasonWord.TARGET_REACHED, ReasonWord.STOPPED_BY_OBJECTIVE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +33,7 @@ class Ending:
     phase: Phase
     """Succeeded or Failed, which are final, or Suspended."""
     reason: str
-    """One word for machines, usually an :class:`EndReason`."""
+    """A :class:`ReasonWord`, or what a program of another version has asked to stop with."""
     message: str
     """A sentence with the numbers."""
     stops_running: bool
@@ -86,10 +73,9 @@ def _requested(summary: LedgerSummary) -> Ending | None:
     if requested is None:
         return None
     word, _, said = (part.strip() for part in requested.partition(":"))
-    good = word in _GOOD_STOPS or word not in set(EndReason)
     remembered = summary.campaign.message if summary.campaign.reason == word else None
     return Ending(
-        phase=Phase.SUCCEEDED if good else Phase.FAILED,
+        phase=Phase.SUCCEEDED if word in _GOOD_STOPS else Phase.FAILED,
         reason=word,
         message=remembered or said or requested,
         stops_running=_anything_left(summary),
@@ -106,7 +92,7 @@ def _target(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
         return None
     return Ending(
         phase=Phase.SUCCEEDED,
-        reason=EndReason.TARGET_REACHED,
+        reason=ReasonWord.TARGET_REACHED,
         message=f"{objective.metric} = {best.value:g} in trial {best.number} reached the target {target:g}",
         stops_running=_anything_left(summary),
     )
@@ -115,14 +101,14 @@ def _target(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
 def _failures(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
     failed = summary.counts.get(SlotState.FAILED, 0)
     if failed and failed == summary.done and _all_closed(spec, summary):
-        return _failure(summary, EndReason.ALL_TRIALS_FAILED, f"{_all_of(failed)} failed{_last_error(summary)}")
+        return _failure(summary, ReasonWord.ALL_TRIALS_FAILED, f"{_all_of(failed)} failed{_last_error(summary)}")
     limit = spec.failure_policy.max_failed_trials
     if limit is not None and failed > limit:
         text = f"{count_text(failed, 'trial')} failed, failurePolicy.maxFailedTrials is {limit}{_last_error(summary)}"
-        return _failure(summary, EndReason.TOO_MANY_FAILED_TRIALS, text)
+        return _failure(summary, ReasonWord.TOO_MANY_FAILED_TRIALS, text)
     if summary.failed_first:
         text = f"the first {min(5, spec.trials)} closed trials all failed{_last_error(summary)}"
-        return _failure(summary, EndReason.FIRST_TRIALS_FAILED, text)
+        return _failure(summary, ReasonWord.FIRST_TRIALS_FAILED, text)
     return None
 
 
@@ -137,8 +123,8 @@ def _completion(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
     ]
     text = f"{count_text(summary.done, 'trial')} closed: {', '.join(parts)}"
     if not useful:
-        return _failure(summary, EndReason.ALL_TRIALS_FAILED, text + _last_error(summary))
-    return Ending(phase=Phase.SUCCEEDED, reason=EndReason.ALL_TRIALS_CLOSED, message=text, stops_running=False)
+        return _failure(summary, ReasonWord.ALL_TRIALS_FAILED, text + _last_error(summary))
+    return Ending(phase=Phase.SUCCEEDED, reason=ReasonWord.ALL_TRIALS_CLOSED, message=text, stops_running=False)
 
 
 def _deadline(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
@@ -147,7 +133,7 @@ def _deadline(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
         return None
     # Without a count of the closed trials: more of them close while the others are stopped, and the reason stays.
     text = f"ran for {duration_text(summary.active_seconds)}, activeDeadlineSeconds is {deadline:g}"
-    return _failure(summary, EndReason.DEADLINE_EXCEEDED, text)
+    return _failure(summary, ReasonWord.DEADLINE_EXCEEDED, text)
 
 
 def _budget(spec: CampaignSpec, cost_so_far: Decimal | None) -> Ending | None:
@@ -156,7 +142,7 @@ def _budget(spec: CampaignSpec, cost_so_far: Decimal | None) -> Ending | None:
         return None
     return Ending(
         phase=Phase.SUSPENDED,
-        reason=EndReason.BUDGET_EXHAUSTED,
+        reason=ReasonWord.BUDGET_EXHAUSTED,
         message=(
             f"cost {money_text(cost_so_far, budget.currency)} of a budget of "
             f"{money_text(budget.amount, budget.currency)}; raise spec.budget.amount to go on"
@@ -165,7 +151,7 @@ def _budget(spec: CampaignSpec, cost_so_far: Decimal | None) -> Ending | None:
     )
 
 
-def _failure(summary: LedgerSummary, reason: EndReason, message: str) -> Ending:
+def _failure(summary: LedgerSummary, reason: ReasonWord, message: str) -> Ending:
     return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=_anything_left(summary))
 
 

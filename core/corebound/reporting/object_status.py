@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.jobs import moment
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.api.status import CampaignStatus, ConditionStatus, ConditionType
 from corebound.planning.wording import count_text, duration_text
@@ -81,8 +82,8 @@ class ObjectView:
     def is_settled(self) -> bool:
         """Whether workers run, or it is known why they do not."""
         running = self.status.condition(ConditionType.RUNNING)
-        reason = running.reason if running is not None and self.is_current else "Starting"
-        return self.is_ended or (self.is_current and reason != "Starting")
+        reason = running.reason if running is not None and self.is_current else ReasonWord.STARTING
+        return self.is_ended or (self.is_current and reason != ReasonWord.STARTING)
 
     @property
     def works(self) -> bool:

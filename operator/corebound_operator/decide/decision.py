@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.errors import refusal
+from corebound.api.reasons import ClusterWord, ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import reserved_cost
 from corebound.planning.ending import Ending, campaign_ending
@@ -42,8 +43,6 @@ LEAVING_SECONDS: Final = 60.0
 """How long workers of a finished campaign may take to leave by themselves."""
 AWAY_SECONDS: Final = 10.0
 PLANNED_AGAIN_SECONDS: Final = 30.0
-UNSCHEDULABLE: Final = "Unschedulable"
-CONTRACT_BROKEN: Final = "ThreadContractBroken"
 STOPPING_SECONDS: Final = 1.0
 
 
@@ -65,7 +64,7 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
     if isinstance(world.plan, Problem):
         return _refused(world, world.plan, again_in=PLANNED_AGAIN_SECONDS)
     if world.plan is None:
-        return _away(world, Problem(reason="NoPlan", message="the plan waits for the database"))
+        return _away(world, Problem(reason=ReasonWord.NOT_ASKED, message="the plan waits for the database"))
     return _running(world, ledger, world.plan, poll_seconds=poll_seconds)
 
 
@@ -124,7 +123,7 @@ def _ending(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Ending |
         why = f": {world.trouble.message}" if world.trouble else ""
         return Ending(
             phase=Phase.FAILED,
-            reason="WorkersKeepDying",
+            reason=ReasonWord.WORKERS_KEEP_DYING,
             message=f"{world.failures_in_a_row} pods in a row ended without closing a slot{why}",
             stops_running=True,
         )
@@ -157,7 +156,8 @@ def _finishing(ledger: LedgerSummary, ending: Ending) -> Decision:
 
 def _suspending(world: World, ledger: LedgerSummary, ending: Ending | None) -> Decision:
     """Suspended by its owner or its budget: pods get a checkpoint written and go, everything is kept."""
-    reason, message = ("SuspendedBySpec", "spec.suspend is true; set it to false to go on")
+    reason: str = ReasonWord.SUSPENDED_BY_SPEC
+    message = "spec.suspend is true; set it to false to go on"
     if ending is not None:
         reason, message = ending.reason, ending.message
     actions = list(stop_jobs(world.jobs, why="its campaign is suspended"))
@@ -181,7 +181,7 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         if _held(ledger) or any(job.active for job in world.jobs if job.is_live):
             return Decision(
                 phase=ledger.campaign.phase,
-                reason="Stopping",
+                reason=ReasonWord.STARTING,
                 message="waits for the workers of the earlier run to go",
                 again_in=STOPPING_SECONDS,
             )
@@ -201,7 +201,7 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
     return Decision(
         phase=Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING,
-        reason="Running",
+        reason=ReasonWord.RUNNING,
         message=_running_message(world, ledger, live),
         actions=tuple(actions),
         again_in=poll_seconds,
@@ -251,7 +251,7 @@ def _has_run(jobs: tuple[JobView, ...], ledger: LedgerSummary) -> bool:
 def _running_message(world: World, ledger: LedgerSummary, live: JobView | None) -> str:
     # Pods that wait for a free core are no trouble while others run: the next one that ends makes room.
     ready = live.ready if live is not None else 0
-    if world.trouble is not None and not (ready and world.trouble.reason == UNSCHEDULABLE):
+    if world.trouble is not None and not (ready and world.trouble.reason == ClusterWord.UNSCHEDULABLE):
         return world.trouble.message
     closed = f"{ledger.done} of {ledger.campaign.trials} trials closed"
     if _waits_in_queue(live):

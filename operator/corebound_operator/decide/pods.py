@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.jobs import PodTrouble, moment
+from corebound.api.reasons import ClusterWord, ReasonWord
 from corebound_operator.build.names import CONTAINER
 from corebound_operator.build.pod import BLAMELESS
 
@@ -19,19 +20,8 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 
-NOT_STARTING: Final = frozenset(
-    {
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImageInspectError",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "RunContainerError",
-    }
-)
-REFUSED: Final = (("exceeded quota", "QuotaExceeded"), ("violates PodSecurity", "PodRejected"))
+NOT_STARTING: Final = frozenset(ClusterWord) - {ClusterWord.UNSCHEDULABLE, ClusterWord.OUT_OF_MEMORY}
+REFUSED: Final = (("exceeded quota", ReasonWord.QUOTA_EXCEEDED), ("violates PodSecurity", ReasonWord.POD_REJECTED))
 RECENT: Final = timedelta(minutes=5)
 LOST: Final = timedelta(seconds=30)
 """How long after its grace a node that answers has killed a pod, and said so."""
@@ -53,7 +43,7 @@ def pod_trouble(pods: Sequence[Manifest], events: Sequence[Manifest], *, now: da
 
 def refused_job(said: str) -> PodTrouble:
     """A Job that the cluster does not accept: a quota of Jobs, a policy, a right that is missing; ``said`` are its words."""
-    reason = next((name for words, name in REFUSED if words in said), "JobRejected")
+    reason = next((name for words, name in REFUSED if words in said), ReasonWord.JOB_REJECTED)
     return PodTrouble(reason=reason, message=f"the cluster refuses the campaign's Job: {said}")
 
 
@@ -102,14 +92,15 @@ def _creating(events: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]
         seen = moment(_seen_at(event))
         if event.get("reason") != "FailedCreate" or (seen is not None and now - seen > RECENT):
             continue
-        yield PodTrouble(reason=next((name for words, name in REFUSED if words in note), "PodRejected"), message=note)
+        reason = next((name for words, name in REFUSED if words in note), ReasonWord.POD_REJECTED)
+        yield PodTrouble(reason=reason, message=note)
 
 
 def _placing(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         for condition in pod.get("status", {}).get("conditions") or []:
             if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-                reason = condition.get("reason") or "Unschedulable"
+                reason = condition.get("reason") or ClusterWord.UNSCHEDULABLE
                 yield PodTrouble(reason=reason, message=_said(pod, condition.get("message") or reason))
 
 
@@ -129,7 +120,8 @@ def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
         ended = _terminated(pod)
         if ended is None or not _has_failed(pod):
             continue
-        reason = "OOMKilled" if ended.get("reason") == "OOMKilled" else "WorkerFailed"
+        is_out_of_memory = ended.get("reason") == ClusterWord.OUT_OF_MEMORY
+        reason = ClusterWord.OUT_OF_MEMORY if is_out_of_memory else ReasonWord.WORKER_FAILED
         lines = str(ended.get("message") or "").strip().splitlines()
         last = lines[-1] if lines else f"ended with status {ended.get('exitCode')}"
         yield PodTrouble(reason=reason, message=_said(pod, last))

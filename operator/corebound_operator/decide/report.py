@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from corebound.api.errors import refusal
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase
 from corebound.api.status import (
     Best,
@@ -25,7 +27,6 @@ from corebound.api.status import (
 from corebound.planning.cost import reserved_cost
 from corebound.planning.waves import makespan_seconds
 from corebound.planning.wording import count_text, money_text
-from corebound_operator.decide.decision import CONTRACT_BROKEN
 from corebound_operator.decide.world import Problem, SpecProblem
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _parts(world: World, decision: Decision, phase: Phase) -> Iterator[tuple[Con
     yield (ConditionType.THREADS_EXACT, *_threads(world))
     for kind, wanted in ((ConditionType.COMPLETE, Phase.SUCCEEDED), (ConditionType.FAILED, Phase.FAILED)):
         status = ConditionStatus.TRUE if phase is wanted else ConditionStatus.FALSE
-        reason = decision.reason if phase is wanted else f"Is{phase.value}"
+        reason = decision.reason if phase is wanted else ReasonWord.of_standing(phase)
         yield kind, status, reason, decision.message if phase is wanted else ""
 
 
@@ -152,42 +153,50 @@ def _accepted(world: World) -> tuple[ConditionStatus, str, str]:
     problem = next((each for each in (world.campaign, world.plan) if isinstance(each, SpecProblem)), None)
     if problem is not None:
         return ConditionStatus.FALSE, problem.reason, problem.message
-    return ConditionStatus.TRUE, "SpecAccepted", ""
+    return ConditionStatus.TRUE, ReasonWord.SPEC_ACCEPTED, ""
 
 
 def _storage(world: World) -> tuple[ConditionStatus, str, str]:
     if isinstance(world.campaign, Problem) and isinstance(world.ledger, Problem):
-        return ConditionStatus.UNKNOWN, "NotAsked", "a specification that is not accepted needs no storage"
+        return ConditionStatus.UNKNOWN, ReasonWord.NOT_ASKED, "a specification that is not accepted needs no storage"
     if isinstance(world.ledger, Problem):
         return ConditionStatus.FALSE, world.ledger.reason, world.ledger.message
-    return ConditionStatus.TRUE, "LedgerReady", ""
+    return ConditionStatus.TRUE, ReasonWord.LEDGER_READY, ""
 
 
 def _running(world: World, decision: Decision, phase: Phase) -> tuple[ConditionStatus, str, str]:
     ready = sum(job.ready for job in world.jobs if job.is_live)
     if phase.is_final or phase is Phase.SUSPENDED:
-        return ConditionStatus.FALSE, f"Is{phase.value}", decision.message
+        return ConditionStatus.FALSE, ReasonWord.of_standing(phase), decision.message
     if ready:
-        return ConditionStatus.TRUE, "WorkersRunning", f"{count_text(ready, 'worker')} running"
+        return ConditionStatus.TRUE, ReasonWord.WORKERS_RUNNING, f"{count_text(ready, 'worker')} running"
     if world.trouble is not None:
         return ConditionStatus.FALSE, world.trouble.reason, world.trouble.message
     if isinstance(world.campaign, Problem) or isinstance(world.plan, Problem):
-        return ConditionStatus.FALSE, "NotAccepted", "nothing runs for a specification that is not accepted"
-    return ConditionStatus.FALSE, "Starting", decision.message
+        return ConditionStatus.FALSE, ReasonWord.NOT_ACCEPTED, "nothing runs for a specification that is not accepted"
+    return ConditionStatus.FALSE, ReasonWord.STARTING, decision.message
 
 
 def _threads(world: World) -> tuple[ConditionStatus, str, str]:
+    broken = ReasonWord.THREAD_CONTRACT_BROKEN
     if world.broken_contract is not None:
-        return ConditionStatus.FALSE, "ContractBroken", world.broken_contract
+        # Its workers may refuse to work for another reason.
+        reason, message = refusal(world.broken_contract)
+        if reason is broken:
+            return ConditionStatus.FALSE, broken, message
     if isinstance(world.ledger, Problem):
-        return ConditionStatus.UNKNOWN, "NotAsked", "the ledger does not answer"
-    if world.ledger.campaign.reason == CONTRACT_BROKEN:
-        return ConditionStatus.FALSE, "ContractBroken", world.ledger.campaign.message or ""
+        return ConditionStatus.UNKNOWN, ReasonWord.NOT_ASKED, "the ledger does not answer"
+    if world.ledger.campaign.reason == broken:
+        return ConditionStatus.FALSE, broken, world.ledger.campaign.message or ""
     threads = world.ledger.campaign.threads
     if world.ledger.first_claim_at is None or threads is None:
-        return ConditionStatus.UNKNOWN, "NotCheckedYet", "the first worker checks them before its first trial"
+        return (
+            ConditionStatus.UNKNOWN,
+            ReasonWord.NOT_CHECKED_YET,
+            "the first worker checks them before its first trial",
+        )
     return (
         ConditionStatus.TRUE,
-        "CheckedByEachWorker",
+        ReasonWord.CHECKED_BY_EACH_WORKER,
         f"{count_text(threads, 'thread')} = CPU request = CPU limit, checked in each pod before its first trial",
     )

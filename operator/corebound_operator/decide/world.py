@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from corebound.api.jobs import JobView, PodTrouble
     from corebound.api.plan import Plan
+    from corebound.api.reasons import ReasonWord
     from corebound.api.records import LedgerSummary, Phase
     from corebound.api.spec import SearchCampaign
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Problem:
     """Why something could not be read or made."""
 
-    reason: str
+    reason: ReasonWord
     message: str
 
 

@@ -26,6 +26,7 @@ from corebound.api.errors import (
     WarmStartError,
 )
 from corebound.api.loading import campaign_from_mapping
+from corebound.api.reasons import ReasonWord
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.decision import decide
 from corebound_operator.decide.planned import lasting_plan
@@ -169,7 +170,7 @@ class Reconciler:
     ) -> tuple[Ledger | None, LedgerSummary | Problem, Plan | Problem | None]:
         """The namespace's ledger, the campaign in it, and the plan for what is left of it."""
         if isinstance(campaign, SpecProblem):
-            return None, Problem(reason="NotAsked", message=""), None
+            return None, Problem(reason=ReasonWord.NOT_ASKED, message=""), None
         try:
             ledger = self._databases.ledger(namespace, campaign_uid=uid)
             record = ledger_record(ledger, campaign, uid=uid, heartbeat_seconds=self._settings.heartbeat_seconds)
@@ -180,14 +181,15 @@ class Reconciler:
             if look_after is not None:
                 self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid, look_after=look_after)
         except (CampaignConflictError, WarmStartError) as error:
-            return None, Problem(reason="NotAsked", message=""), SpecProblem(reason="SpecRefused", message=str(error))
+            refused = SpecProblem(reason=ReasonWord.SPEC_REFUSED, message=str(error))
+            return None, Problem(reason=ReasonWord.NOT_ASKED, message=""), refused
         except StorageError as error:
             self._databases.forget(namespace)
             return None, Problem(reason=_storage_reason(error), message=str(error)), None
         try:
             return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace)
         except PlanError as error:
-            return ledger, summary, SpecProblem(reason="PlanImpossible", message=str(error))
+            return ledger, summary, SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
 
     def _plan(
         self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str
@@ -317,10 +319,10 @@ def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:
     try:
         return campaign_from_mapping(found)
     except SpecError as error:
-        return SpecProblem(reason="InvalidSpec", message=str(error))
+        return SpecProblem(reason=ReasonWord.INVALID_SPEC, message=str(error))
 
 
-def _storage_reason(error: StorageError) -> str:
+def _storage_reason(error: StorageError) -> ReasonWord:
     if isinstance(error, StorageUnreachableError):
-        return "DatabaseUnreachable"
-    return "SchemaMismatch" if isinstance(error, SchemaMismatchError) else "DatabaseRefused"
+        return ReasonWord.DATABASE_UNREACHABLE
+    return ReasonWord.SCHEMA_MISMATCH if isinstance(error, SchemaMismatchError) else ReasonWord.DATABASE_REFUSED

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from corebound.api.errors import ClusterError
+from corebound.api.reasons import ReasonWord
 from corebound.cluster.resources import EVENTS
 from corebound.planning.wording import count_text
 from corebound_operator.decide.world import CreateJob, DeleteCampaign, DeleteJob, ResizeJob, SuspendJob
@@ -58,15 +59,15 @@ class Recorder:
         """What was done for the campaign, where people would ask."""
         match action:
             case CreateJob(number=number, workers=workers):
-                self._record(campaign, "JobCreated", f"round {number} with {count_text(workers, 'worker')}")
+                self._record(campaign, ReasonWord.JOB_CREATED, f"round {number} with {count_text(workers, 'worker')}")
             case ResizeJob(name=name, parallelism=parallelism):
-                self._record(campaign, "JobResized", f"{name}: up to {parallelism} pods")
+                self._record(campaign, ReasonWord.JOB_RESIZED, f"{name}: up to {parallelism} pods")
             case SuspendJob(name=name, suspend=suspend):
-                self._record(campaign, "JobSuspended" if suspend else "JobResumed", name)
+                self._record(campaign, ReasonWord.JOB_SUSPENDED if suspend else ReasonWord.JOB_RESUMED, name)
             case DeleteJob(name=name, why=why):
-                self._record(campaign, "JobDeleted", f"{name}: {why}")
+                self._record(campaign, ReasonWord.JOB_DELETED, f"{name}: {why}")
             case DeleteCampaign():
-                self._record(campaign, "Expired", "ttlSecondsAfterFinished has passed")
+                self._record(campaign, ReasonWord.EXPIRED, "ttlSecondsAfterFinished has passed")
             case _:
                 return
 
@@ -78,7 +79,7 @@ class Recorder:
         """The campaign has another phase, or cannot go on."""
         if status.phase is not None and status.phase.value not in (before, "Pending"):
             kind = "Warning" if status.phase.value == "Failed" else "Normal"
-            self._record(campaign, status.phase.value, status.message or status.phase.value, kind=kind)
+            self._record(campaign, ReasonWord[status.phase.name], status.message or status.phase.value, kind=kind)
         for condition in status.conditions:
             if condition.type.value in ("Accepted", "StorageReady") and condition.status.value == "False":
                 self._record(campaign, condition.reason, condition.message, kind="Warning")

@@ -13,6 +13,7 @@ from uuid import UUID
 from corebound.api.errors import CampaignConflictError
 from corebound.api.immutability import immutable_changes
 from corebound.api.loading import campaign_from_mapping
+from corebound.api.reasons import ReasonWord
 
 if TYPE_CHECKING:
     from corebound.api.records import CampaignRecord
@@ -30,7 +31,7 @@ def ledger_record(ledger: Ledger, campaign: SearchCampaign, *, uid: str, heartbe
     if found is not None and str(found.uid) != uid:
         _refuse_anothers(found, campaign)
         message = "the campaign was deleted, and another one of its name was made"
-        ledger.campaigns.close_out(found.campaign_id, reason="Replaced", message=message)
+        ledger.campaigns.close_out(found.campaign_id, reason=ReasonWord.REPLACED, message=message)
         ledger.campaigns.archive(name)
         found = None
     if found is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from corebound.api.errors import CoreboundError
+from corebound.api.reasons import ReasonWord
 from corebound.cluster.resources import CAMPAIGNS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Retention:
         for record in records:
             if record.uid not in living and not record.phase.is_final and not ledger.campaigns.attended(record):
                 message = "the campaign's object was deleted"
-                ledger.campaigns.close_out(record.campaign_id, reason="ObjectDeleted", message=message)
+                ledger.campaigns.close_out(record.campaign_id, reason=ReasonWord.OBJECT_DELETED, message=message)
         others = {record.uid for record in ledger.campaigns.all()} - {record.uid for record in records}
         return len(ledger.campaigns.retire(self._age, keep=living | others))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from corebound.api.plan import DecidedPlan
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase
 from corebound_operator.decide.decision import MOST_FAILURES_IN_A_ROW, decide
 from corebound_operator.decide.world import (
@@ -74,7 +75,7 @@ def test_a_job_that_has_just_been_made_is_left_alone() -> None:
 
 @pytest.mark.parametrize("refused", ["spec", "plan"])
 def test_what_cannot_be_accepted_makes_nothing(refused: str) -> None:
-    problem = SpecProblem(reason="PlanImpossible", message="4 workers x 64 threads")
+    problem = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="4 workers x 64 threads")
     seen = world(summary(phase=Phase.PENDING, open=10), **{"campaign" if refused == "spec" else "plan": problem})
     decision = decided(seen)
     assert decision.actions == ()
@@ -82,7 +83,7 @@ def test_what_cannot_be_accepted_makes_nothing(refused: str) -> None:
 
 
 def test_a_database_that_is_away_touches_nothing() -> None:
-    decision = decided(world(Problem(reason="DatabaseUnreachable", message="no answer"), job(), plan=None))
+    decision = decided(world(Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"), job(), plan=None))
     assert decision.actions == ()
     assert decision.again_in
 
@@ -198,6 +199,14 @@ def test_a_broken_contract_fails_the_campaign_with_the_workers_own_words() -> No
     assert decision.phase is Phase.FAILED
     assert decision.reason == "ThreadContractBroken"
     assert "quota 2 CPUs" in decision.message
+
+
+def test_it_stays_failed_when_its_last_trials_were_stopped_for_it() -> None:
+    """They close their slots, after which no pod has failed any more, and nothing is left to break the contract."""
+    for asked in ("ThreadContractBroken: quota 2 CPUs", "WorkersKeepDying: 10 pods in a row"):
+        decision = decided(world(summary(skipped=10, stop_requested=asked), job()))
+        assert decision.phase is Phase.FAILED
+        assert decision.reason == asked.partition(":")[0]
 
 
 def test_pods_that_keep_dying_fail_the_campaign() -> None:

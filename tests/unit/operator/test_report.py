@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from corebound.api.jobs import PodTrouble
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase
 from corebound.api.status import CampaignStatus, ConditionStatus, ConditionType
 from corebound_operator.decide.decision import decide
@@ -42,7 +45,7 @@ def test_a_running_campaign() -> None:
 
 
 def test_every_condition_is_always_there() -> None:
-    away = Problem(reason="DatabaseUnreachable", message="no answer")
+    away = Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer")
     for seen in (world(summary(open=10)), world(away, plan=None), world(summary(phase=Phase.FAILED, failed=10))):
         assert {each.type for each in reported(seen).conditions} == set(ConditionType)
 
@@ -50,7 +53,10 @@ def test_every_condition_is_always_there() -> None:
 def test_a_database_that_is_away_leaves_what_was_known_and_says_since_when() -> None:
     before = reported(world(summary(open=3, running=4, succeeded=3), job()))
     away = world(
-        Problem(reason="DatabaseUnreachable", message="no answer"), job(), plan=None, now=NOW + timedelta(hours=1)
+        Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"),
+        job(),
+        plan=None,
+        now=NOW + timedelta(hours=1),
     )
     status = reported(away, before)
     assert status.trials == before.trials
@@ -63,16 +69,30 @@ def test_a_database_that_is_away_leaves_what_was_known_and_says_since_when() -> 
 
 def test_a_finished_campaign_is_not_taken_back_by_an_outage() -> None:
     before = reported(world(summary(phase=Phase.SUCCEEDED, succeeded=10)))
-    away = world(Problem(reason="DatabaseUnreachable", message="no answer"), plan=None)
+    away = world(Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"), plan=None)
     assert reported(away, before).phase is Phase.SUCCEEDED
 
 
 def test_what_cannot_be_accepted() -> None:
-    problem = SpecProblem(reason="PlanImpossible", message="50 workers x 4 threads")
+    problem = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="50 workers x 4 threads")
     status = reported(world(summary(phase=Phase.PENDING, open=10), plan=problem))
     assert condition(status, ConditionType.ACCEPTED) == (ConditionStatus.FALSE, "PlanImpossible")
     assert status.phase is Phase.PENDING
     assert status.message == "50 workers x 4 threads"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("ThreadContractBroken: 2 CPUs", (ConditionStatus.FALSE, "ThreadContractBroken")),
+        ("SchemaMismatch: tables of version 9", (ConditionStatus.UNKNOWN, "NotCheckedYet")),
+    ],
+)
+def test_workers_that_refuse_to_work_for_another_reason_break_no_contract(
+    said: str, expected: tuple[ConditionStatus, str]
+) -> None:
+    status = reported(world(summary(open=10), job(outcome="Failed", active=0, ready=0), broken_contract=said))
+    assert condition(status, ConditionType.THREADS_EXACT) == expected
 
 
 def test_trouble_of_pods_is_the_message() -> None:

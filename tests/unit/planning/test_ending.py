@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import BestTrial, LedgerSummary, Phase, SlotState
 from corebound.api.spec import SearchCampaign
-from corebound.planning.ending import EndReason, campaign_ending
+from corebound.planning.ending import campaign_ending
 
 from ...made_up import NOW, record, summary_of
 
@@ -60,7 +61,7 @@ def test_a_campaign_with_slots_left_goes_on(make_campaign: MakeCampaign) -> None
 def test_all_slots_closed_is_success_even_with_failures(make_campaign: MakeCampaign) -> None:
     ending = campaign_ending(make_campaign(trials=10).spec, summary(succeeded=7, pruned=2, failed=1))
     assert ending is not None
-    assert (ending.phase, ending.reason, ending.stops_running) == (Phase.SUCCEEDED, EndReason.ALL_TRIALS_CLOSED, False)
+    assert (ending.phase, ending.reason, ending.stops_running) == (Phase.SUCCEEDED, ReasonWord.ALL_TRIALS_CLOSED, False)
     assert ending.message == "10 trials closed: 7 succeeded, 2 pruned, 1 failed"
 
 
@@ -75,7 +76,7 @@ def test_all_failed_is_a_failure_with_the_last_error(make_campaign: MakeCampaign
         make_campaign(trials=2).spec, summary(failed=2, failed_first=True, last_error="ValueError: no data")
     )
     assert ending is not None
-    assert (ending.phase, ending.reason) == (Phase.FAILED, EndReason.ALL_TRIALS_FAILED)
+    assert (ending.phase, ending.reason) == (Phase.FAILED, ReasonWord.ALL_TRIALS_FAILED)
     assert ending.message == "all 2 trials failed; last error: ValueError: no data"
 
 
@@ -136,7 +137,7 @@ def test_the_deadline_counts_active_time_only(make_campaign: MakeCampaign) -> No
 def test_a_finished_search_is_no_missed_deadline(make_campaign: MakeCampaign) -> None:
     ending = campaign_ending(make_campaign(trials=10, activeDeadlineSeconds=100).spec, summary(after=500, succeeded=10))
     assert ending is not None
-    assert ending.reason == EndReason.ALL_TRIALS_CLOSED
+    assert ending.reason == ReasonWord.ALL_TRIALS_CLOSED
 
 
 def test_more_failures_than_allowed_end_it(make_campaign: MakeCampaign) -> None:
@@ -176,6 +177,8 @@ def test_the_budget_suspends(make_campaign: MakeCampaign) -> None:
         ("DeadlineExceeded", Phase.FAILED),
         ("TooManyFailedTrials", Phase.FAILED),
         ("FirstTrialsFailed: boom", Phase.FAILED),
+        ("WorkersKeepDying: 10 pods in a row ended without closing a slot", Phase.FAILED),
+        ("ThreadContractBroken: quota 2 CPUs, expected 1", Phase.FAILED),
     ],
 )
 def test_a_requested_stop_stays_the_answer(make_campaign: MakeCampaign, requested: str, phase: Phase) -> None:
@@ -230,7 +233,7 @@ def test_an_ending_fits_what_is_left(
         assert ending.stops_running == bool(left)
     else:
         assert left
-        assert ending.reason == EndReason.BUDGET_EXHAUSTED
+        assert ending.reason == ReasonWord.BUDGET_EXHAUSTED
     if ending.phase is Phase.SUCCEEDED:
         assert not left
         assert counts["succeeded"] + counts["pruned"] > 0

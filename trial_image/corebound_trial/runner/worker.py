@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import SlotState
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
-from corebound.planning.ending import EndReason
 from corebound.planning.headline import STACKS
 from corebound_trial.binding.breach import Breach, BreachWatch, Note
 from corebound_trial.binding.kernel_kills import KernelKills
@@ -277,7 +277,7 @@ class Worker:
         return self._closing.close(attempt, error=ending_of(status))
 
     def _end_campaign(self, why: str) -> None:
-        reason = f"{EndReason.STOPPED_BY_OBJECTIVE}: {why}"
+        reason = f"{ReasonWord.STOPPED_BY_OBJECTIVE}: {why}"
         self._patiently(lambda: self._ledger.campaigns.request_stop(self._campaign.campaign_id, reason))
 
     def _call_back(self, slot: int) -> None:

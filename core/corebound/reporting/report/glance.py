@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import reserved_cost
-from corebound.planning.ending import EndReason
 from corebound.planning.wording import count_text, duration_text, money_text, number_text
 from corebound.reporting.report.facts import UNKNOWN, value_text
 from corebound.reporting.report.figures.history import best_so_far
@@ -56,7 +56,7 @@ def headline(data: ReportData) -> str:
     time = data.seconds
     took = f" in {duration_text(time)}" if time is not None else ""
     # Why it ended is news unless it simply came to its end.
-    message = campaign.message if campaign.reason != EndReason.ALL_TRIALS_CLOSED else None
+    message = campaign.message if campaign.reason != ReasonWord.ALL_TRIALS_CLOSED else None
     said = f" {message[0].upper()}{message[1:].rstrip('.')}." if message else ""
     return f"{best} {done}{took}{' ' if went_on else ''}{went_on}.{said}"
 
