@@ -319,6 +319,31 @@ def test_a_spec_edited_behind_the_servers_back_does_no_harm(campaigns: Campaigns
     assert {pod["metadata"]["uid"] for pod in campaigns.cluster.list(PODS, namespace=campaigns.namespace)} == pods
 
 
+@pytest.mark.parametrize(
+    ("search", "reason", "said"),
+    [
+        (
+            {
+                "sampler": {"name": "grid"},
+                "parameters": [{"name": "x", "type": "float", "low": 0, "high": 1, "step": 0.5}],
+            },
+            "InvalidSpec",
+            "3",
+        ),
+        ({"warmStart": {"study": "nobody"}}, "SpecRefused", "nobody"),
+    ],
+)
+def test_what_the_schema_cannot_see_is_said_by_the_operator(
+    campaigns: Campaigns, search: dict[str, Any], reason: str, said: str
+) -> None:
+    campaigns.apply("refused", trials=9, search=search)
+    campaigns.wait("refused", lambda _: campaigns.condition("refused", "Accepted")["reason"] == reason, "it said")
+    accepted = campaigns.condition("refused", "Accepted")
+    assert accepted["status"] == "False"
+    assert said in accepted["message"]
+    assert campaigns.jobs("refused") == []
+
+
 def test_a_size_edited_by_hand_is_set_back(campaigns: Campaigns, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     campaigns.apply("resized", trials=6, parallelism=2, trial=waiting(flag))

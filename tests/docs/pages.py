@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ PROGRAMS = ("corebound", "make", "python", "python3")
 _FENCED = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^\n)((?:^    .*\n|^\n(?=    ))+)", re.MULTILINE)
 _INLINE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+|pyproject\.toml|[A-Z]+\.md)`")
+_TEST = re.compile(r"`(test_\w+)`")
 _COMMENT = re.compile(r"\s+#\s.*$")
 
 
@@ -58,6 +61,22 @@ def blocks(*languages: str) -> list[tuple[str, str, str]]:
                 line = text[: match.start()].count("\n") + 1
                 found.append((f"{path.relative_to(ROOT)}:{line}", match[2] or "", match[3]))
     return found
+
+
+def rows(page: str) -> list[list[str]]:
+    """The cells of every row of every table of docs/``page``, headings left out."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").splitlines()
+    below = [line for above, line in itertools.pairwise(lines) if above[:1] == "|" and line[:1] == "|"]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in below if not line.startswith("| ---")]
+
+
+def missing(text: str) -> list[str]:
+    """Files that ``text`` names and that are not there, and tests that stand in none of the tests' files named with them."""
+    paths = PATH.findall(text)
+    wrong = [path for path in paths if not (ROOT / path).is_file()]
+    files = [ROOT / path for path in paths if path.startswith("tests/") and path not in wrong]
+    known = "".join(path.read_text(encoding="utf-8") for path in files)
+    return wrong + [name for name in _TEST.findall(text) if f"def {name}(" not in known]
 
 
 def read_page(path: Path) -> Page:
