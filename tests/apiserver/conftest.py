@@ -63,7 +63,7 @@ def database(server: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def node(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNode]:
+def machine(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessNode]:
     """Eight cores that are less: its pods sleep most of the time."""
     folder = tmp_path_factory.mktemp("node")
     started = ProcessNode(cluster, "node-1", folder=folder, images={IMAGE: TRIALS}, cpu="8")
@@ -73,7 +73,7 @@ def node(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def operator(
-    plane: ControlPlane, cluster: Cluster, database: str, node: ProcessNode, tmp_path_factory: pytest.TempPathFactory
+    plane: ControlPlane, cluster: Cluster, database: str, machine: ProcessNode, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     settings = {"heartbeatSeconds": 0.5, "pollSeconds": 0.5, "trialDefaults": {"image": IMAGE}}
     folder = tmp_path_factory.mktemp("operator")

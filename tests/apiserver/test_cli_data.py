@@ -197,7 +197,7 @@ def test_results_by_the_databases_address(tenant: User, campaigns: Campaigns, da
 
 
 def test_results_through_a_forwarded_port(
-    plane: ControlPlane, campaigns: Campaigns, node: ProcessNode, server: EmbeddedPostgres, tmp_path: Path
+    plane: ControlPlane, campaigns: Campaigns, machine: ProcessNode, server: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     """The API server's part is real, the kubelet's is ours: it leads to the database's socket."""
     campaigns.apply("poles", trials=2)
@@ -205,7 +205,7 @@ def test_results_through_a_forwarded_port(
     login = campaigns.cluster.get(SECRETS, DATABASE_SECRET, namespace=campaigns.namespace)
     assert login is not None
     socket_url = database_url(base64.b64decode(login["data"]["url"]).decode())
-    node.kubelet.ports[5432] = str(server.socket_folder / ".s.PGSQL.5432")
+    machine.kubelet.ports[5432] = str(server.socket_folder / ".s.PGSQL.5432")
     # Another namespace, whose login no operator mends, with a Service and a pod in front of the same database.
     apart = f"{campaigns.namespace}-db"
     plane.kubectl("create", "namespace", apart)

@@ -214,13 +214,13 @@ def test_a_finished_campaign_goes_after_its_time_with_everything_but_its_results
 
 
 def test_deleting_a_running_campaign_takes_everything_and_a_new_one_starts_afresh(
-    campaigns: Campaigns, tmp_path: Path, node: ProcessNode
+    campaigns: Campaigns, tmp_path: Path, machine: ProcessNode
 ) -> None:
     campaigns.apply("again", trials=4, parallelism=2, trial=waiting(tmp_path / "never"))
     campaigns.wait("again", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
     campaigns.delete("again")
     campaigns.until(lambda: not campaigns.jobs("again") and not campaigns.pods("again"), "Jobs and pods to go")
-    assert not [name for name in node.processes() if name.startswith("again-")]
+    assert not [name for name in machine.processes() if name.startswith("again-")]
     campaigns.apply("again", trials=3)
     status = campaigns.phase("again", "Succeeded")
     assert status["trials"]["succeeded"] == 3
@@ -249,14 +249,16 @@ def test_a_pod_deleted_by_hand_is_replaced_and_its_trial_goes_on(campaigns: Camp
     assert status["trials"]["succeeded"] == 2
 
 
-def test_a_worker_that_dies_is_replaced_and_exactly_n_trials_are_made(campaigns: Campaigns, node: ProcessNode) -> None:
+def test_a_worker_that_dies_is_replaced_and_exactly_n_trials_are_made(
+    campaigns: Campaigns, machine: ProcessNode
+) -> None:
     import os
     import signal
 
     trial = {"entrypoint": "objectives.py:steps", "arguments": {"seconds": 4}}
     campaigns.apply("killed", trials=3, parallelism=2, trial=trial)
     campaigns.wait("killed", lambda status: status.get("trials", {}).get("running") == 2, "two running trials")
-    victim = next(pid for name, pid in node.processes().items() if name.startswith("killed-"))
+    victim = next(pid for name, pid in machine.processes().items() if name.startswith("killed-"))
     os.kill(victim, signal.SIGKILL)
     status = campaigns.phase("killed", "Succeeded")
     assert status["trials"]["succeeded"] == 3

@@ -15,13 +15,17 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def without_go(tmp_path: Path) -> dict[str, str]:
     """The environment of a machine that has everything but Go."""
-    for folder in reversed(os.environ["PATH"].split(os.pathsep)):
-        for program in Path(folder).iterdir() if Path(folder).is_dir() else ():
-            link = tmp_path / program.name
-            if program.name != "go":
+    return without("go", tmp_path)
+
+
+def without(missing: str, folder: Path) -> dict[str, str]:
+    for place in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in Path(place).iterdir() if Path(place).is_dir() else ():
+            link = folder / program.name
+            if program.name != missing:
                 link.unlink(missing_ok=True)
                 link.symlink_to(program)
-    return {**os.environ, "PATH": str(tmp_path), "INSTALL": "0"}
+    return {**os.environ, "PATH": str(folder), "INSTALL": "0"}
 
 
 def test_what_is_missing_is_named_first_with_its_package(without_go: dict[str, str]) -> None:
@@ -53,3 +57,16 @@ def test_the_rest_runs_and_status_3_says_that_something_did_not(without_go: dict
     assert first.startswith("DID NOT RUN, go is missing here: tests/unit/api/test_kubectl_yaml.py::")
     assert second.startswith("DID NOT RUN, go is missing here: ")
     assert last == "2 tests did not run; without other failures that is status 3"
+
+
+def test_tests_on_an_api_server_need_nothing_of_a_node(tmp_path: Path) -> None:
+    tests = ROOT / "tests" / "apiserver" / "test_life.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", tests],
+        cwd=ROOT,
+        env=without("containerd", tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert "test_life.py" in done.stdout
+    assert "containerd" not in done.stdout
