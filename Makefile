@@ -10,6 +10,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo                 run a real search on this machine (about 2 minutes after the first download)"
 	@echo "make test                 lint, types, import rules and every test; status 3 when some could not run here"
+	@echo "                          KUBERNETES=1.36: on that version (else the API server is of the newest, the node of the oldest)"
 	@echo "make crds                 write crds/searchcampaigns.yaml anew, after a change of the models"
 	@echo "make cluster              a Kubernetes control plane on this machine, until Ctrl-C"
 	@echo "make node                 the same with a real node and the images of the Dockerfile (root on Debian)"
@@ -40,14 +41,17 @@ crds: environment
 system-packages:
 	@.ci/system-packages test
 
-# Not built here (no Go, no module proxy): the tests that need them are listed as not run.
+# Not built here (no Go, no module proxy): the tests that need them are listed as not run. Status 2: KUBERNETES is unknown.
 cluster-programs:
-	@$(PYTHON) tests/cluster/build.py || echo "the programs of a control plane could not be built"
+	@$(PYTHON) tests/cluster/build.py $(USES) || { [ $$? != 2 ] && echo "the programs of a cluster could not be built"; }
 	@$(PYTHON) -m tests.cluster.definitions || echo "the kinds of other projects could not be fetched"
 
 # Likewise: buildah, debootstrap and root make them.
 node-images: cluster-programs
 	@$(PYTHON) -m tests.cluster.images || echo "the images could not be built"
+
+cluster bench-operator: USES := control-plane
+node bench-node: USES := node helm
 
 cluster: environment cluster-programs
 	@$(BIN)/python -m tests.cluster

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
-from tests.cluster.build import program
 from tests.cluster.images import build_images
 from tests.cluster.real_node import running_node
 from tests.node.containers import containers
@@ -156,7 +155,7 @@ def database(node: RealNode, release: Release) -> Iterator[psycopg.Connection[An
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     service = [f"service/{release.prefix}-postgresql", f"{port}:5432", "-n", release.namespace]
-    command = [str(program("kubectl")), f"--kubeconfig={node.plane.kubeconfig}", "port-forward", *service]
+    command = [str(node.plane.program("kubectl")), f"--kubeconfig={node.plane.kubeconfig}", "port-forward", *service]
     with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=said, stderr=said) as forward:
         try:
             until(lambda: _answers(port))

@@ -29,7 +29,7 @@ NEEDED_BY_FIXTURES: Final[dict[str, tuple[str, ...]]] = {
     "images": BUILDING,
     "node": (
         *BUILDING,
-        "kubernetes",
+        "openssl",
         "helm",
         "namespaces",
         "containerd",

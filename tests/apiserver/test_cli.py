@@ -19,7 +19,6 @@ from corebound.api.errors import MissingRequirementError
 from corebound.cluster.campaigns import Campaigns
 from corebound.cluster.resources import Resource
 
-from ..cluster.build import program
 from ..cluster.control_plane import free_port
 from .cli_user import User, bind
 
@@ -175,7 +174,7 @@ def test_kubectl_finds_it_as_its_plugin(user: User, plane: ControlPlane, tmp_pat
     user("submit", "-f", user.file("poles", suspend=True))
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        [str(program("kubectl")), "corebound", "watch", "-n", user.namespace, "--once"],
+        [str(plane.program("kubectl")), "corebound", "watch", "-n", user.namespace, "--once"],
         env={**os.environ, "KUBECONFIG": str(user.kubeconfig), "PATH": programs},
         capture_output=True,
         text=True,

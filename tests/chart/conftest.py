@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ..apiserver.conftest import cluster, plane
+from ..cluster.build import MINORS, program, version
 
 __all__ = ["cluster", "plane"]
 
@@ -18,7 +19,7 @@ Manifest = dict[str, Any]
 CHART = Path(__file__).parents[2] / "charts" / "corebound"
 RELEASE = "searches"
 NAMESPACE = "corebound-system"
-VERSION = ("--kube-version", "1.35.4")
+VERSION = ("--kube-version", version(MINORS[-1]))
 """Without a cluster Helm takes the version that it was built with, which a build of our own does not name."""
 
 
@@ -26,8 +27,6 @@ class Chart:
     """The chart as Helm renders it."""
 
     def helm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        from ..cluster.build import program
-
         return subprocess.run([str(program("helm")), *arguments], capture_output=True, text=True, check=False)
 
     def objects(self, *options: str, folder: Path = CHART) -> list[Manifest]:

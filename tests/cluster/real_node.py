@@ -128,7 +128,7 @@ def running_node(images: Images) -> Iterator[RealNode]:
         everything = ("nsenter", f"--target={first}", "--net", "--mount", "--pid")
         processes: list[subprocess.Popen[bytes]] = []
         leaving.callback(lambda: [end(each) for each in processes])
-        place = Place(address=ADDRESS, enter=network, without=WITHOUT)
+        place = Place(address=ADDRESS, enter=network, without=WITHOUT, use="node")
         plane = leaving.enter_context(running(folder / "plane", place))
         # Before the API server is asked to end: it would wait for the kubelet's connections.
         leaving.callback(_kill, process)
@@ -137,14 +137,14 @@ def running_node(images: Images) -> Iterator[RealNode]:
         processes.append(_start_containerd(node))
         for reference in images.all():
             node.take(reference)
-        processes.append(start(folder, "coredns", [f"-conf={folder / 'Corefile'}"], everything))
-        processes.append(start(folder, "kube-proxy", _proxy_options(plane), everything))
+        processes.append(start(folder, program("coredns"), [f"-conf={folder / 'Corefile'}"], everything))
+        processes.append(start(folder, plane.program("kube-proxy"), _proxy_options(plane), everything))
         kubelet = [f"--config={folder / 'kubelet.json'}", f"--kubeconfig={plane.kubeconfig}"]
         kubelet += [f"--node-ip={ADDRESS}", f"--hostname-override={NAME}", f"--root-dir={folder / 'kubelet'}"]
-        processes.append(start(folder, "kubelet", kubelet, everything))
+        processes.append(start(folder, plane.program("kubelet"), kubelet, everything))
         until(lambda: _is_ready(plane, processes), "the node to be ready", folder)
         # It ends where it finds no node of this name.
-        processes.append(start(folder, "kube-router", _policy_options(plane), everything))
+        processes.append(start(folder, program("kube-router"), _policy_options(plane), everything))
         until(lambda: "-j" in node.runs(*POLICY_RULES, check=False), "kube-router's rules", folder)
         plane.kubectl("apply", "-f", "-", text=json.dumps(STORAGE_CLASS))
         yield node
