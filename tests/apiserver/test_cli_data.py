@@ -113,9 +113,22 @@ def test_a_lost_attempt_keeps_its_output_beside_the_next_one(
     trial = {"entrypoint": "objectives.py:stumbles", "arguments": {"flag": str(tmp_path / "flag")}}
     campaigns.apply("poles", trials=1, trial=trial)
     campaigns.phase("poles", "Succeeded")
-    assert tenant("logs", "poles", "0", "--attempt", "1")[0] == "first\n"
+    lost = "corebound: attempt 1 of slot 0 has left this error:\nkilled by SIGKILL\n"
+    assert tenant("logs", "poles", "0", "--attempt", "1")[0] == f"first\n{lost}"
     newest = tenant.json("logs", "poles", "0")
-    assert (newest["attempt"], newest["output"]) == (2, "second\n")
+    assert (newest["attempt"], newest["output"], newest["error"]) == (2, "second\n", None)
+
+
+def test_logs_end_with_the_whole_error(tenant: User, campaigns: Campaigns) -> None:
+    campaigns.apply("poles", trials=1, trial={"entrypoint": "objectives.py:raises"})
+    campaigns.phase("poles", "Failed")
+    shown, _ = tenant("logs", "poles", "0", program="kubectl-corebound")
+    begin = "corebound: attempt 1 of slot 0 has left this error:\nTraceback (most recent call last):\n"
+    assert shown.startswith(begin)
+    assert shown.endswith("ValueError: no data for Zoë in /data\n")
+    found = tenant.json("logs", "poles", "0")
+    assert (found["output"], found["running"]) == ("", False)
+    assert shown.partition("\n")[2] == f"{found['error']}\n"
 
 
 def test_logs_need_two_rights_and_name_the_one_that_lacks(

@@ -1,4 +1,4 @@
-"""The lines by which a worker says in its pod's log where an attempt's output begins and ends, written and read. Pure.
+"""The lines by which a worker says in its pod's log where an attempt's output and error begin and end. Pure.
 
 A log flows in piece by piece, its text and the marks between flow out, in constant memory whatever the lines are. What could
 go wrong: a program that prints such a line itself; it deceives only who reads the log of its own pod.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,22 +16,33 @@ if TYPE_CHECKING:
 
 BEGINNING: Final = b"corebound: slot "
 LONGEST: Final = 80
-_LINE: Final = re.compile(rb"corebound: slot (\d{1,9}), attempt (\d{1,9}) (begins|ends)\r?\n")
+
+
+class Point(StrEnum):
+    """What begins at a mark: an attempt's output, the error that it has left if it has, what is no attempt's."""
+
+    BEGINS = "begins"
+    ERROR = "has left this error"
+    ENDS = "ends"
+
+
+_POINTS: Final = "|".join(Point).encode()
+_LINE: Final = re.compile(rb"corebound: slot (\d{1,9}), attempt (\d{1,9}) (%b)\r?\n" % _POINTS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """Here the output of an attempt begins, or has ended."""
+    """A point in the life of an attempt."""
 
     slot: int
     attempt: int
     """1 is the slot's first."""
-    begins: bool
+    point: Point
 
     @property
     def line(self) -> bytes:
         """As it stands in the log."""
-        return b"corebound: slot %d, attempt %d %b\n" % (self.slot, self.attempt, b"begins" if self.begins else b"ends")
+        return b"corebound: slot %d, attempt %d %b\n" % (self.slot, self.attempt, self.point.encode())
 
 
 def marked(pieces: Iterable[bytes]) -> Iterator[Mark | bytes]:
@@ -40,7 +52,7 @@ def marked(pieces: Iterable[bytes]) -> Iterator[Mark | bytes]:
         rest += piece
         while rest:
             if at_line_start and (found := _LINE.match(rest)):
-                yield Mark(slot=int(found[1]), attempt=int(found[2]), begins=found[3] == b"begins")
+                yield Mark(slot=int(found[1]), attempt=int(found[2]), point=Point(found[3].decode()))
                 rest = rest[found.end() :]
                 continue
             if at_line_start and _may_become_a_mark(rest):

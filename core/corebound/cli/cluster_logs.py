@@ -1,10 +1,12 @@
-"""``corebound logs`` in a cluster: the attempt's output out of its pod's log."""
+"""``corebound logs`` in a cluster: the attempt's output and its error out of its pod's log."""
 
 from __future__ import annotations
 
 import sys
 import time
 from typing import TYPE_CHECKING, Final
+
+import click
 
 from corebound.api.errors import UnknownCampaignError
 from corebound.cli.place import command_name
@@ -31,23 +33,32 @@ def show_cluster_logs(
         time.sleep(LOOK_SECONDS)
         search = logs.search(slot)
     chosen = _chosen(search, slot, attempt, name=name)
-    shown, empty = bytearray(), True
+    output, error = bytearray(), bytearray()
+    printed = False
     for piece in logs.output(chosen, slot=slot, follow=follow):
-        empty = False
-        if reply.as_json:
-            shown += piece
+        if piece.of_error:
+            error += piece.text
+        elif reply.as_json:
+            output += piece.text
         else:
-            sys.stdout.buffer.write(piece)
+            printed = True
+            sys.stdout.buffer.write(piece.text)
             sys.stdout.buffer.flush()
     running = chosen.running and not follow
+    said = error.decode(errors="replace").rstrip() or None
     if reply.as_json:
         number = search.attempts[-1].attempt
         answer = {"campaign": name, "slot": slot, "attempt": chosen.attempt, "attempts": number, "running": running}
-        reply.outcome({**answer, "pod": chosen.pod, "output": shown.decode(errors="replace")}, [])
-    elif empty:
-        so_far = "has printed nothing yet" if running else "printed nothing"
-        error = f"; an error of the slot is in: {command_name()} results {name} --json"
-        reply.note(f"attempt {chosen.attempt} of slot {slot} {so_far} (pod {chosen.pod}){'' if running else error}")
+        reply.outcome({**answer, "pod": chosen.pod, "output": output.decode(errors="replace"), "error": said}, [])
+        return
+    which = f"attempt {chosen.attempt} of slot {slot}"
+    if not printed:
+        reply.note(f"{which} {'has printed nothing yet' if running else 'printed nothing'} (pod {chosen.pod})")
+    if said is not None:
+        click.echo(f"corebound: {which} has left this error:\n{said}")
+    elif not (chosen.ended or chosen.running):
+        look = f"{command_name()} results {name} --json has the slot's error"
+        reply.note(f"{which} has no end in the log of pod {chosen.pod}: its worker was killed; {look}")
 
 
 def _is_over(campaigns: Campaigns, name: str) -> bool:

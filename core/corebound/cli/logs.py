@@ -33,7 +33,7 @@ def logs(
 
     Of each attempt the head (4 MB) and the tail (3 to 6 MB) are kept, on the machine on which it ran. In a cluster they
     stand in the log of the pod, as long as that is kept; the right to list pods and to get pods/log is needed.
-    On this machine the slot's error follows, as it is in the ledger; of a cluster corebound results --json has it.
+    The whole error follows: the slot's, as it is in the ledger; in a cluster the attempt's, as its worker wrote it there.
     """
     if place.on_cluster:
         from corebound.api.errors import UsageError

@@ -1,4 +1,4 @@
-"""The output of attempts, out of the logs of a campaign's pods: found by the marks that workers write there.
+"""The output and the errors of attempts, out of the logs of a campaign's pods: found by the marks that workers write there.
 
 Only the API is asked. A pod runs many slots one after the other, and nothing outside its log says which, so logs are read,
 several at a time, the newest pods first. What could go wrong: a right that is missing (named), a pod that is gone with its
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.api.attempt_marks import marked
+from corebound.api.attempt_marks import Point, marked
 from corebound.api.errors import ClusterError, ClusterRefusedError
 from corebound.api.jobs import CAMPAIGN_UID
 from corebound.cluster.resources import PODS
@@ -37,6 +37,16 @@ class AttemptLog:
     """Whether it is still written to."""
     cut: bool = False
     """Whether the node has thrown its beginning away: only its end is marked."""
+    ended: bool = True
+    """Whether its worker has said so; one that was killed could not, nor what error it was."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Of what an attempt has left in a log."""
+
+    text: bytes
+    of_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +85,23 @@ class SlotLogs:
         ordered = [newest[attempt] for attempt in sorted(newest)]
         return Search(attempts=ordered, pods=len(pods), unreadable=unreadable)
 
-    def output(self, found: AttemptLog, *, slot: int, follow: bool) -> Iterator[bytes]:
-        """What the attempt has printed; with ``follow`` until it has ended."""
-        own = found.cut
+    def output(self, found: AttemptLog, *, slot: int, follow: bool) -> Iterator[Piece]:
+        """What the attempt has printed, then its error; with ``follow`` until it has ended."""
+        own, of_error = found.cut, False
         if own:
-            yield CUT
+            yield Piece(CUT)
         with contextlib.closing(
             self._cluster.log(found.pod, namespace=self._namespace, follow=follow and found.running)
         ) as log:
             for part in marked(log):
                 if isinstance(part, bytes):
                     if own:
-                        yield part
-                elif own:
+                        yield Piece(part, of_error)
+                elif own and part.point is not Point.ERROR:
                     return
                 else:
-                    own = part.begins and (part.slot, part.attempt) == (slot, found.attempt)
+                    own = part.point is not Point.ENDS and (part.slot, part.attempt) == (slot, found.attempt)
+                    of_error = part.point is Point.ERROR
 
     def _pods(self) -> list[dict[str, Any]]:
         """Those that have a log, the newest first."""
@@ -115,15 +126,15 @@ class SlotLogs:
                 for part in marked(log):
                     if isinstance(part, bytes):
                         continue
-                    if marks == 0 and not part.begins and part.slot == slot:
+                    if marks == 0 and part.point is not Point.BEGINS and part.slot == slot:
                         cut = part.attempt
                     marks += 1
                     if part.slot == slot:
-                        open_attempts[part.attempt] = part.begins
+                        open_attempts[part.attempt] = part.point is not Point.ENDS
         except ClusterError as error:
             return error
         found = [
-            AttemptLog(pod=name, attempt=attempt, running=unended and lives, cut=attempt == cut)
+            AttemptLog(pod=name, attempt=attempt, running=unended and lives, cut=attempt == cut, ended=not unended)
             for attempt, unended in open_attempts.items()
         ]
         if not lives:

@@ -56,8 +56,9 @@ class AttemptOutput:
             except OSError:
                 self.dropped += len(piece)
 
-    def close(self) -> None:
-        """End the file."""
+    def close(self, error: str | None = None) -> None:
+        """End the file; the error is in the ledger, which is at hand wherever the file is."""
+        del error
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corebound.api.attempt_marks import BEGINNING, LONGEST, Mark, marked
+from corebound.api.attempt_marks import BEGINNING, LONGEST, Mark, Point, marked
 
 TEXTS = st.lists(
     st.sampled_from([b"loss=1\n", b"\n", b"corebound: slot 3", BEGINNING, b"x" * 100, b" begins\n", b"\r"])
@@ -24,9 +24,9 @@ def read(pieces: list[bytes]) -> list[Mark | bytes]:
 
 
 def test_text_between_marks() -> None:
-    first, second = Mark(slot=3, attempt=1, begins=True), Mark(slot=3, attempt=1, begins=False)
-    log = b"starting\n" + first.line + b"a\nb\n" + second.line + b"rest"
-    assert read([log]) == [b"starting\n", first, b"a\nb\n", second, b"rest"]
+    first, second, third = [Mark(slot=3, attempt=1, point=point) for point in Point]
+    log = b"starting\n" + first.line + b"a\nb\n" + second.line + b"ValueError\n" + third.line + b"rest"
+    assert read([log]) == [b"starting\n", first, b"a\nb\n", second, b"ValueError\n", third, b"rest"]
     assert read([bytes([byte]) for byte in log]) == read([log])
 
 
@@ -37,7 +37,7 @@ def test_a_line_that_only_resembles_a_mark_is_text() -> None:
 
 @given(texts=TEXTS, cuts=st.lists(st.integers(1, 50)))
 def test_nothing_is_lost_wherever_it_is_cut(texts: list[bytes], cuts: list[int]) -> None:
-    mark = Mark(slot=12, attempt=2, begins=True)
+    mark = Mark(slot=12, attempt=2, point=Point.BEGINS)
     log = b"".join(texts) + b"\n" + mark.line + b"".join(texts)
     pieces, rest = [], log
     for cut in cuts:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from corebound.api.attempt_marks import Mark
+from corebound.api.attempt_marks import Mark, Point
 from corebound.api.errors import ClusterRefusedError, ClusterUnreachableError
-from corebound.cluster.slot_logs import CUT, AttemptLog, SlotLogs
+from corebound.cluster.slot_logs import CUT, AttemptLog, Piece, SlotLogs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +17,23 @@ if TYPE_CHECKING:
 
 
 def begin(slot: int, attempt: int) -> bytes:
-    return Mark(slot=slot, attempt=attempt, begins=True).line
+    return Mark(slot=slot, attempt=attempt, point=Point.BEGINS).line
 
 
 def end(slot: int, attempt: int) -> bytes:
-    return Mark(slot=slot, attempt=attempt, begins=False).line
+    return Mark(slot=slot, attempt=attempt, point=Point.ENDS).line
+
+
+def error(slot: int, attempt: int) -> bytes:
+    return Mark(slot=slot, attempt=attempt, point=Point.ERROR).line
+
+
+def text(pieces: Iterator[Piece]) -> tuple[bytes, bytes]:
+    """Output and error."""
+    found = list(pieces)
+    output = b"".join(piece.text for piece in found if not piece.of_error)
+    assert found == sorted(found, key=lambda piece: piece.of_error)
+    return output, b"".join(piece.text for piece in found if piece.of_error)
 
 
 class Pods:
@@ -59,11 +71,30 @@ def test_attempts_are_found_wherever_they_ran() -> None:
     found = logs(Pods(gone=first, running=second))
     search = found.search(2)
     assert search.attempts == [
-        AttemptLog(pod="gone", attempt=1, running=False),
-        AttemptLog(pod="running", attempt=2, running=True),
+        AttemptLog(pod="gone", attempt=1, running=False, ended=False),
+        AttemptLog(pod="running", attempt=2, running=True, ended=False),
     ]
-    assert [b"".join(found.output(each, slot=2, follow=False)) for each in search.attempts] == [b"two\n", b"again\n"]
+    outputs = [text(found.output(each, slot=2, follow=False)) for each in search.attempts]
+    assert outputs == [(b"two\n", b""), (b"again\n", b"")]
     assert found.search(4).attempts == []
+
+
+def test_an_error_is_told_from_what_was_printed() -> None:
+    log = b"".join(
+        [
+            *(begin(1, 1), b"one\n", error(1, 1), b"ValueError: 7\n", end(1, 1)),
+            *(begin(2, 1), error(2, 1), b"KeyError\n", end(2, 1)),
+            *(begin(1, 2), b"again\n", error(1, 2), b"OSError\n"),
+        ]
+    )
+    found = logs(Pods(gone=log))
+    [first, second] = found.search(1).attempts
+    assert first == AttemptLog(pod="gone", attempt=1, running=False)
+    assert text(found.output(first, slot=1, follow=False)) == (b"one\n", b"ValueError: 7\n")
+    assert text(found.output(second, slot=1, follow=False)) == (b"again\n", b"OSError\n")
+    assert not second.ended
+    [other] = found.search(2).attempts
+    assert text(found.output(other, slot=2, follow=False)) == (b"", b"KeyError\n")
 
 
 def test_a_log_of_an_ended_pod_is_read_once() -> None:
@@ -78,7 +109,10 @@ def test_an_attempt_whose_beginning_its_node_has_thrown_away_is_shown_from_there
     found = logs(Pods(gone=b"ne two\nline three\n" + end(7, 1) + begin(8, 1) + b"other\n" + end(8, 1)))
     [attempt] = found.search(7).attempts
     assert attempt.cut
-    assert b"".join(found.output(attempt, slot=7, follow=False)) == CUT + b"ne two\nline three\n"
+    assert text(found.output(attempt, slot=7, follow=False)) == (CUT + b"ne two\nline three\n", b"")
+    found = logs(Pods(gone=b"ne two\n" + error(7, 1) + b"ValueError\n" + end(7, 1)))
+    [attempt] = found.search(7).attempts
+    assert text(found.output(attempt, slot=7, follow=False)) == (CUT + b"ne two\n", b"ValueError\n")
 
 
 def test_a_log_that_is_not_given_is_named_and_a_missing_right_is_an_error() -> None:

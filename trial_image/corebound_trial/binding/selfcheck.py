@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.contract import BINDING_VARIABLES, thread_environment
+from corebound.api.errors import ThreadContractError
 from corebound.local.cgroups import cpu_quota
 from corebound_trial.binding.affinity import bound_cores, format_cores
 from corebound_trial.binding.pools import TORCH, PoolReport
@@ -68,6 +69,13 @@ def gather_facts(*, threads: int, pools: tuple[PoolReport, ...] = ()) -> Facts:
         environment={name: os.environ[name] for name in names if name in os.environ},
         pools=pools,
     )
+
+
+def require(expectation: Expectation, *, pools: tuple[PoolReport, ...] = ()) -> None:
+    """Look at this process now. Raises :class:`ThreadContractError` with all that differs."""
+    findings = check(expectation, gather_facts(threads=expectation.threads, pools=pools))
+    if findings:
+        raise ThreadContractError(one_line(findings))
 
 
 def check(expectation: Expectation, facts: Facts) -> list[Finding]:

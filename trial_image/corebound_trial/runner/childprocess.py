@@ -123,12 +123,12 @@ class ChildProcess:
         while self._waiting_bytes() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def end_output(self) -> None:
-        """Wait for what is still in the pipe, then close the attempt's file."""
+    def end_output(self, error: str | None) -> None:
+        """Wait for what is still in the pipe, then end the attempt's output with the ``error`` that it has left."""
         self.drain_output()
         with self._switching:
             if self._output is not None:
-                self._output.close()
+                self._output.close(error)
                 self._output = None
 
     def note(self, line: str) -> None:
@@ -169,12 +169,12 @@ class ChildProcess:
         self.end(grace=1.0)
 
     def end(self, *, grace: float) -> None:
-        """End the child and all that it started; returns when they are gone."""
+        """End the child and all that it started; returns when they are gone and what they printed is kept."""
         # From the parent down: an adopted daemon is no descendant of the child any more.
         end_tree([os.getpid()], grace=grace)
         self._process.wait()
         self._pump.join(timeout=2.0)
-        self.end_output()
+        self.drain_output()
         self.wire.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 

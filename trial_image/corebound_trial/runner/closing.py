@@ -1,7 +1,7 @@
 """How the end of an attempt becomes the state of its slot; every way waits patiently for the database.
 
 What could go wrong: an attempt that ends while the files of its trial are being kept. Its trial is told by then, so the slot
-is closed with the trial's value and the reason why the files are missing.
+is closed with the trial's value and the reason why the files are missing. Whatever error the ledger gets, the attempt gets.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Closing:
 
     def close(self, attempt: RunningAttempt, *, error: str | None, artifacts: str | None = None) -> SlotState:
         """As its trial's state says."""
+        attempt.error = error
         cpu = self._cpu_seconds_of(attempt)
         return self.patiently(
             lambda: self.slots.close(attempt.claim, cpu_seconds=cpu, error=error, artifacts=artifacts)
@@ -46,11 +47,13 @@ class Closing:
             reason = f"{reason}: {killed_for_memory(self.trial)}"
         if attempt.storing is not None:
             return self.close(attempt, error=attempt.told_without_files(reason))
+        attempt.error = reason
         cpu = self._cpu_seconds_of(attempt)
         return self.patiently(lambda: self.slots.lose(attempt.claim, error=reason, cpu_seconds=cpu))
 
     def retry(self, attempt: RunningAttempt, error: str) -> SlotState:
         """Raised, under ``retryExceptions``."""
+        attempt.error = error
         cpu = self._cpu_seconds_of(attempt)
         return self.patiently(lambda: self.slots.retry(attempt.claim, error=error, cpu_seconds=cpu))
 
@@ -58,6 +61,7 @@ class Closing:
         """Stopped: skipped when the campaign has ended, else open again."""
         if attempt.storing is not None:
             return self.close(attempt, error=attempt.told_without_files("the worker was stopped"))
+        attempt.error = campaign_ended
         cpu = self._cpu_seconds_of(attempt)
         if campaign_ended is not None:
             self.patiently(lambda: self.slots.skip(attempt.claim, reason=campaign_ended, cpu_seconds=cpu))

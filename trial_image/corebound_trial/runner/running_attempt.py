@@ -42,13 +42,18 @@ class RunningAttempt:
     storing: float | None = None
     """When the files of the trial, which is told by then, were last seen to be on their way."""
     told_error: str | None = None
+    error: str | None = None
+    """With which it has ended, for the ledger and the log."""
 
-    def hear(self, progress: Mapping[str, Any], *, now: float) -> None:
-        """The child has shown progress."""
-        self.active = self.reported = now
-        self.step = progress.get("step", self.step)
-        self.steps = progress.get("steps", self.steps)
-        self.value = progress.get("value", self.value)
+    def hear(self, message: Mapping[str, Any], *, now: float) -> None:
+        """The child has shown progress, or says that the trial is told and its files are being kept."""
+        if message["type"] == "storing":
+            self.storing, self.told_error = now, message["error"]
+        elif message["type"] == "progress":
+            self.active = self.reported = now
+            self.step = message.get("step", self.step)
+            self.steps = message.get("steps", self.steps)
+            self.value = message.get("value", self.value)
 
     def show_every(self, *, now: float) -> float:
         """Seconds between two heartbeats, so that displays have something from the first seconds on.
@@ -58,10 +63,6 @@ class RunningAttempt:
         if self.reported is not None and not self.report_shown:
             return SHOW_SECONDS
         return max(SHOW_SECONDS, (now - self.started) / 2)
-
-    def store(self, error: str | None, *, now: float) -> None:
-        """The trial is told, and its files are being kept."""
-        self.storing, self.told_error = now, error
 
     def told_without_files(self, reason: str) -> str:
         """The error of a slot whose attempt ended while its files were being kept."""

@@ -27,7 +27,7 @@ from corebound_trial.binding.breach import Breach, BreachWatch, Note
 from corebound_trial.binding.kernel_kills import KernelKills
 from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
-from corebound_trial.binding.selfcheck import Expectation, check, gather_facts, one_line
+from corebound_trial.binding.selfcheck import Expectation, require
 from corebound_trial.binding.telemetry import Meter, TreeSampler
 from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, STOP_SECONDS, wait_for_callbacks
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
@@ -40,6 +40,8 @@ from corebound_trial.runner.running_attempt import RunningAttempt, too_large
 from corebound_trial.runner.starting import fresh_child
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from corebound.api.records import CampaignRecord, SlotClaim
     from corebound.ledger.ledger import Ledger
     from corebound_trial.binding.telemetry import TreeSample
@@ -69,6 +71,7 @@ class Worker:
         self._ledger, self._campaign, self._options = ledger, campaign, options
         self._first_child = first_child
         self._spec = campaign_from_mapping(campaign.specification).spec
+        self._expectation = Expectation(threads=options.threads, core_ids=options.core_ids, own_quota=options.own_quota)
         self._child: ChildProcess | None = None
         # Rooted here, not in the child: what replaced children have used stays counted.
         self._sampler = TreeSampler(os.getpid())
@@ -99,7 +102,7 @@ class Worker:
         """Slot after slot; returns the exit code."""
         try:
             check_requirements(self._spec)
-            self._check_contract()
+            require(self._expectation)
             self._lifeline.begin(self._options)
             code = self._work()
             self._end_child(idle=True)
@@ -112,14 +115,6 @@ class Worker:
                 self._child.end(grace=1.0)
         self._lifeline.end(code, self.message)
         return code
-
-    def _check_contract(self, pools: tuple[PoolReport, ...] = ()) -> None:
-        expectation = Expectation(
-            threads=self._options.threads, core_ids=self._options.core_ids, own_quota=self._options.own_quota
-        )
-        findings = check(expectation, gather_facts(threads=self._options.threads, pools=pools))
-        if findings:
-            raise ThreadContractError(one_line(findings))
 
     def _work(self) -> int:
         # Before the first claim: nobody renews a lease while the child imports its libraries.
@@ -147,15 +142,26 @@ class Worker:
             if self._stop is not None:
                 self._closing.give_back(attempt, campaign_ended=self._lifeline.ending)
                 return
-            child.begin_output(slot=claim.slot, attempt=claim.starts)
-            child.wire.send({"type": "run", "claim": asdict(claim)})
-            state = self._watch(child, attempt)
-            if state in CALLED_BACK:
-                self._call_back(claim.slot)
-            self._tidy(child)
-            child.end_output()
+            with self._output_of(child, attempt):
+                child.wire.send({"type": "run", "claim": asdict(claim)})
+                state = self._watch(child, attempt)
+                if state in CALLED_BACK:
+                    self._call_back(claim.slot)
+                self._tidy(child)
         except FencedError:
             self._end_child()
+
+    @contextlib.contextmanager
+    def _output_of(self, child: ChildProcess, attempt: RunningAttempt) -> Iterator[None]:
+        """What the child prints is the attempt's, to the last word of a child that is ended for it."""
+        child.begin_output(slot=attempt.claim.slot, attempt=attempt.claim.starts)
+        try:
+            yield
+        except BaseException:
+            self._end_child()
+            raise
+        finally:
+            child.end_output(attempt.error)
 
     def _tidy(self, child: ChildProcess) -> None:
         """What an attempt has left behind is not the next one's."""
@@ -189,8 +195,10 @@ class Worker:
             if message is not None and message["type"] == "ended":
                 child.drain_output()
                 return self._ended(attempt, message)
-            if message is not None:
-                self._hear(message, attempt)
+            if message is not None and message["type"] == "breach":
+                self._break_contract(attempt, message["message"])
+            elif message is not None:
+                attempt.hear(message, now=time.monotonic())
             if time.monotonic() - sampled >= SAMPLE_SECONDS:
                 sampled = time.monotonic()
                 if (reason := self._sample(child, attempt)) is not None:
@@ -199,14 +207,6 @@ class Worker:
             if self._stop_attempt(child, attempt):
                 return self._closing.give_back(attempt, campaign_ended=self._lifeline.ending)
             self._lifeline.beat(attempt)
-
-    def _hear(self, message: Message, attempt: RunningAttempt) -> None:
-        if message["type"] == "breach":
-            self._break_contract(attempt, message["message"])
-        elif message["type"] == "progress":
-            attempt.hear(message, now=time.monotonic())
-        elif message["type"] == "storing":
-            attempt.store(message["error"], now=time.monotonic())
 
     def _sample(self, child: ChildProcess, attempt: RunningAttempt) -> str | None:
         """Measure and judge; the reason to end the attempt, if there is one."""
@@ -329,7 +329,7 @@ class Worker:
             stopping=lambda: self._stop is not None,
             turn=self._lifeline.beat_between if attempt is None else lambda: self._lifeline.beat(attempt),
         )
-        self._check_contract(tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
+        require(self._expectation, pools=tuple(PoolReport(library=name, threads=threads) for name, threads in pools))
         return child
 
     def _end_child(self, *, idle: bool = False) -> None:
