@@ -86,9 +86,16 @@ def test_a_dry_run_changes_nothing(user: User, campaigns: Applied) -> None:
 def test_a_name_that_no_parameter_has_is_told(user: User, campaigns: Applied) -> None:
     search = {"parameters": [{"name": "lr", "type": "float", "low": 0, "high": 1}]}
     trial = {"command": ["sh", "-c", "echo loss={learning_rate}"]}
-    out, err = user("submit", "-f", user.file("poles", search=search, trial=trial), "--dry-run")
-    assert "warning: {learning_rate} in spec.trial.command is no parameter" in err
+    file = user.file("poles", search=search, trial=trial)
+    out, err = user("submit", "-f", file, "--dry-run", "--quiet")
+    assert err.startswith("warning: {learning_rate} in spec.trial.command is no parameter")
     assert "poles created" in out
+    found = user.json("submit", "-f", file, "--dry-run")
+    assert [f"warning: {text}" for text in found["warnings"]] == err.splitlines()
+    [waited] = user.json(
+        "submit", "-f", user.file("poles", search=search, trial=trial, suspend=True), "--wait", status=3
+    )["warnings"]
+    assert waited == found["warnings"][0]
 
 
 def test_fields_of_other_programs_are_theirs_those_of_kubectl_are_the_users(user: User, campaigns: Applied) -> None:

@@ -70,12 +70,12 @@ def test_json_is_one_value_whatever_is_asked(corebound: Corebound, tmp_path: Pat
     trial = {"command": ["sh", "-c", "echo seen; [ $COREBOUND_SLOT = 0 ] && exit 4; echo loss=inf"]}
     path = str(written(tmp_path, "spoken", trials=2, search=search, trial=trial))
     asked: dict[tuple[str, ...], set[str]] = {
-        ("plan", "-f", path): {"campaign", "threads", "workers", "waves"},
+        ("plan", "-f", path): {"campaign", "threads", "workers", "waves", "warnings"},
         ("run", "-f", path): {"campaign", "phase", "reason", "message", "counts", "best", "front_size", "warnings"},
         ("watch", "spoken", "--once"): {"campaigns"},
         ("logs", "spoken", "1"): {"campaign", "slot", "attempt", "attempts", "running", "output"},
-        ("storage", "spoken"): {"url", "study", "password_hidden"},
-        ("storage", "spoken", "--export", str(tmp_path / "study.db")): {"exported", "study", "trials"},
+        ("storage", "spoken"): {"url", "study", "password_hidden", "warnings"},
+        ("storage", "spoken", "--export", str(tmp_path / "study.db")): {"exported", "study", "trials", "warnings"},
     }
     for arguments, keys in asked.items():
         done = corebound(*arguments, "--json")
@@ -95,6 +95,24 @@ def test_json_is_one_value_whatever_is_asked(corebound: Corebound, tmp_path: Pat
         assert (done.returncode, value["exit_code"]) == (2, 2), refused
         assert value["error"].split("\n")[0] in done.stderr, refused
         assert "Traceback" not in done.stderr
+
+
+def test_warnings_are_said_whatever_is_asked_and_are_in_the_json(corebound: Corebound, tmp_path: Path) -> None:
+    search = {"sampler": {"name": "random", "seed": 1}, "parameters": [{**X, "name": "lr"}]}
+    trial = {"command": ["sh", "-c", "echo loss={learning_rate} >/dev/null; echo loss=1"]}
+    path = str(written(tmp_path, "misspelt", trials=1, search=search, trial=trial))
+    text = corebound("plan", "-f", path)
+    assert text.stderr == "", "they are in the text"
+    for arguments in (("plan", "-f", path), ("run", "-f", path, "--fresh")):
+        quiet = corebound(*arguments, "--quiet")
+        said = [line.removeprefix("warning: ") for line in quiet.stderr.splitlines()]
+        assert said[0].startswith("{learning_rate} in spec.trial.command is no parameter"), quiet.stderr
+        assert f"Warning: {said[0]}" in text.stdout
+        (value,) = objects(done := corebound(*arguments, "--json"))
+        assert value["warnings"] == said, arguments
+        assert done.stderr == quiet.stderr
+    (finished,) = objects(corebound("run", "-f", path, "--json"))
+    assert finished["warnings"] == [], "nothing is run any more"
 
 
 def test_a_database_that_is_none_has_a_status_of_its_own(

@@ -151,7 +151,7 @@ def _held(campaigns: Campaigns, found: dict[str, Any] | None, reply: Reply) -> I
         campaigns.delete(found)
         yield
     except BaseException:
-        reply.note(
+        reply.warn(
             f"{name} waits to be deleted until its data is: repeat the command, or give the data up with: "
             f"{command_name()} delete {name}"
         )

@@ -89,7 +89,7 @@ def carry_out(
                 )
 
             summary, interrupted_by = _supervised(ledger, record, plan, news, supervisor, reply)
-            _answer(ledger, summary, plan, reply, again if interrupted_by else None)
+            _answer(ledger, summary, reply, again if interrupted_by else None)
     raise click.exceptions.Exit(_status(summary, interrupted_by))
 
 
@@ -156,8 +156,10 @@ def _supervised(
                 display.say(line)
             return ledger.summaries.of(record), None
         display.say(f"{record.name}: {plan_headline(plan)}")
-        for line in (*news, *(f"warning: {text}" for text in plan.warnings)):
+        for line in news:
             display.say(line)
+        for text in plan.warnings:
+            reply.warn(text)
         ledger.campaigns.begin(
             record.campaign_id,
             threads=plan.threads,
@@ -180,13 +182,13 @@ def _supervised(
             ) from error
 
 
-def _answer(ledger: Ledger, summary: LedgerSummary, plan: Plan, reply: Reply, again: str | None) -> None:
+def _answer(ledger: Ledger, summary: LedgerSummary, reply: Reply, again: str | None) -> None:
     """The outcome, and after an interruption what is kept and how to go on."""
     from corebound.api.records import SlotState
     from corebound.reporting.results import error_lines, kept_lines, outcome, outcome_lines, results_table
 
     rows = ledger.slots.rows(summary.campaign.campaign_id)
-    result = {**outcome(summary), "warnings": list(plan.warnings)}
+    result = {**outcome(summary), "warnings": reply.warnings}
     lines = [*outcome_lines(result), f"  report      corebound report {summary.campaign.name}"]
     if failed := [row.slot for row in rows if row.state is SlotState.FAILED and row.error]:
         lines.append(f"  errors      corebound logs {summary.campaign.name} {failed[0]} shows the whole error")

@@ -102,10 +102,10 @@ def _views(found: Sequence[dict[str, Any]]) -> list[ObjectView]:
     return sorted((ObjectView.of(each, now=now) for each in found), key=lambda view: (view.age_rank, view.name))
 
 
-def answer(views: Sequence[ObjectView], reply: Reply, *, none: str) -> None:
-    """What has come of them, one line for each."""
+def answer(views: Sequence[ObjectView], reply: Reply, *, none: str, **more: Any) -> None:
+    """What has come of them, one line for each; ``more`` is for the JSON alone."""
     lines = [view.line for view in views]
-    reply.outcome({"campaigns": [object_mapping(view) for view in views]}, lines or [none], short=lines)
+    reply.outcome({"campaigns": [object_mapping(view) for view in views], **more}, lines or [none], short=lines)
 
 
 def status_of(view: ObjectView) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -34,6 +34,8 @@ class Reply:
 
     quiet: bool
     as_json: bool
+    warnings: list[str] = field(default_factory=list)
+    """All that was warned of, for the outcome's JSON."""
 
     @property
     def shows_progress(self) -> bool:
@@ -44,6 +46,12 @@ class Reply:
         """A line beside the outcome, on stderr."""
         if self.shows_progress:
             click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Of what probably is a mistake, or is not as it was asked for: a line on stderr, whatever else is wanted."""
+        self.warnings.append(text)
+        with contextlib.suppress(OSError):  # a search is not to end for want of a reader
+            click.echo(f"warning: {text}", err=True)
 
     def outcome(self, value: object, lines: Sequence[str], *, short: Sequence[str] | None = None) -> None:
         """The outcome on stdout: ``value`` as JSON, or ``lines``, or with ``--quiet`` the ``short`` ones if there are."""
@@ -64,7 +72,9 @@ def reply_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, reply=Reply(quiet=quiet, as_json=as_json), **named)
 
     as_json = click.option("--json", "as_json", is_flag=True, help="Print the outcome, or the error, as JSON.")
-    quiet = click.option("--quiet", is_flag=True, help="Only the outcome, in short; no progress, no notes.")
+    quiet = click.option(
+        "--quiet", is_flag=True, help="Only warnings and the outcome, in short; no progress, no notes."
+    )
     return quiet(as_json(call))
 
 

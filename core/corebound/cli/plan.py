@@ -86,7 +86,11 @@ def plan(
     experience = _experience(campaign, storage, reply)
     planned = make_plan(campaign, pool, trial_seconds=trial_seconds, experience=experience)
     name = campaign.metadata.name
-    reply.outcome(plan_mapping(planned, name=name), plan_lines(planned, name=name), short=[plan_headline(planned)])
+    if not reply.shows_progress:  # else they stand in the plan's text
+        for text in planned.warnings:
+            reply.warn(text)
+    found = {**plan_mapping(planned, name=name), "warnings": reply.warnings}
+    reply.outcome(found, plan_lines(planned, name=name), short=[plan_headline(planned)])
 
 
 def _experience(campaign: SearchCampaign, storage: str | None, reply: Reply) -> Experience:
@@ -111,7 +115,7 @@ def _experience(campaign: SearchCampaign, storage: str | None, reply: Reply) -> 
     except StorageError as error:
         if storage:
             raise
-        reply.note(f"planned without the times of earlier runs: {error}")
+        reply.warn(f"planned without the times of earlier runs: {error}")
         return Experience()
 
 

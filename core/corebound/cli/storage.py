@@ -67,11 +67,16 @@ def storage(
         if export is not None:
             written = ledger.export(campaign, export)
             if written.unfinished:
-                reply.note(
+                reply.warn(
                     f"{written.unfinished} running trials are failed in the copy: nobody would ever finish them there"
                 )
             reply.outcome(
-                {"exported": str(export), "study": campaign.study_name, **asdict(written)},
+                {
+                    "exported": str(export),
+                    "study": campaign.study_name,
+                    **asdict(written),
+                    "warnings": reply.warnings,
+                },
                 [f"wrote {written.trials} trials to {export}: sqlite:///{export}, study {campaign.study_name}"],
                 short=[str(export)],
             )
@@ -81,9 +86,9 @@ def storage(
         url = ledger.optuna_url if show_password else ledger.public_url
     hidden = url != ledger.optuna_url
     if hidden:
-        reply.note("the password is not shown; --show-password prints it")
+        reply.warn("the password is not shown; --show-password prints it")
     reply.outcome(
-        {"url": url, "study": campaign.study_name, "password_hidden": hidden},
+        {"url": url, "study": campaign.study_name, "password_hidden": hidden, "warnings": reply.warnings},
         [f"url:   {url}", f"study: {campaign.study_name}"],
         short=[url],
     )

@@ -58,7 +58,7 @@ def submit(*, file: Path, watch: bool, wait: bool, dry_run: bool, force: bool, p
         raise UsageError("--dry-run changes nothing that could be watched or waited for")
     campaign, manifest = load_manifest(file)
     for text in misspelt_placeholders(campaign.spec):
-        reply.note(f"warning: {text}")
+        reply.warn(text)
     own = campaign.metadata.namespace
     if own and place.namespace and own != place.namespace:
         raise UsageError(
@@ -77,10 +77,11 @@ def submit(*, file: Path, watch: bool, wait: bool, dry_run: bool, force: bool, p
         _until_over(campaigns, campaign.metadata.name, reply, shown=watch)
     name = campaign.metadata.name
     found = {"campaign": name, "namespace": campaigns.namespace, "done": done, "dry_run": dry_run}
+    found |= {"uid": after["metadata"].get("uid"), "warnings": reply.warnings}
     lines = [f"{said} in namespace {campaigns.namespace}"]
     if not dry_run:
         lines.append(f"see it with: {command_name()} watch {name}{place.flags}")
-    reply.outcome({**found, "uid": after["metadata"].get("uid")}, lines, short=[said])
+    reply.outcome(found, lines, short=[said])
 
 
 def _check_changes(before: dict[str, Any], campaign: SearchCampaign, namespace: str) -> None:
@@ -121,5 +122,5 @@ def _until_over(campaigns: Campaigns, name: str, reply: Reply, *, shown: bool) -
 
     with Display(quiet=not (shown and reply.shows_progress), stream=sys.stderr) as display:
         views = follow(campaigns, name, display=display, until=lambda seen: all(view.is_ended for view in seen))
-    answer(views, reply, none="")
+    answer(views, reply, none="", warnings=reply.warnings)
     raise click.exceptions.Exit(status_of(views[0]))

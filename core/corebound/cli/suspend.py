@@ -53,5 +53,5 @@ def suspend(*, name: str, wait: bool, place: Place, reply: Reply) -> None:
         reply.note("it was over already")
         return
     if wait and views[0].works:
-        reply.note("some workers have not written their checkpoints yet")
+        reply.warn("some workers have not written their checkpoints yet")
     reply.note(f"go on with: {command_name()} resume {name}{place.flags}")
