@@ -19,7 +19,7 @@ from corebound.reporting.report import facts, glance
 from corebound.reporting.report.document import json_report, markdown_report, report_mapping
 from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.figure import span_of
-from corebound.reporting.report.figures.history import best_so_far
+from corebound.reporting.report.figures.history import best_so_far, history
 from corebound.reporting.report.file import default_name, write_report
 from corebound.reporting.report.importance import widest
 from corebound.reporting.report.markup import Markup, element
@@ -115,6 +115,21 @@ def test_an_axis_is_not_flattened_by_a_few_terrible_values(maximize: bool) -> No
     assert span_of([1.0, 2.0, 3.0], maximize=maximize).hidden == 0
     assert span_of([7.0] * 9, maximize=maximize).hidden == 0
     assert span_of([1e-6, 1.0, 10.0], maximize=maximize).is_log
+
+
+@pytest.mark.parametrize(("first", "pruned"), [(900.0, 50.0), (9000.0, -1.0)], ids=["linear", "logarithmic"])
+def test_pruned_trials_beyond_the_axis_are_counted(first: float, pruned: float) -> None:
+    """An axis of the results alone has no place for what a pruned trial last reported."""
+    data = search(20, states=[SlotState.SUCCEEDED] * 3 + [SlotState.PRUNED])
+    last = iter([1.05, pruned, pruned, 1.05, pruned])
+    values = [next(last) if row.state is SlotState.PRUNED else 1 + row.slot / 100 for row in data.rows]
+    rows = [replace(row, values=(value,)) for row, value in zip(data.rows, [first, *values[1:]], strict=True)]
+    figure = history(replace(data, rows=rows))
+    assert "3 pruned trials are beyond the axis." in figure.caption
+    assert figure.option is not None
+    [shown] = [each["data"] for each in figure.option["series"] if each["name"] == "pruned"]
+    assert [value for _, value, _ in shown] == [1.05, 1.05]
+    assert "pruned trial" not in history(data).caption
 
 
 def test_failures_with_other_numbers_are_the_same_reason() -> None:

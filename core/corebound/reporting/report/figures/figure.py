@@ -60,6 +60,12 @@ class Span:
     hidden: int
     """Values that lie beyond it."""
 
+    def shows(self, value: float) -> bool:
+        """Whether a value, of whatever trial, is on the axis."""
+        if self.is_log and value <= 0:
+            return False
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
     @property
     def caption(self) -> str:
         """What to say of it."""

@@ -62,7 +62,9 @@ def history(data: ReportData) -> Figure:
         )
         axis = {"xAxisIndex": objective, "yAxisIndex": objective}
         for name, colour, symbol, chosen in _kinds():
-            points = [[place, finite(value), row.slot] for place, row, value in marks if chosen(row)]
+            points = [
+                [place, finite(value), row.slot] for place, row, value in marks if chosen(row) and span.shows(value)
+            ]
             if points:
                 series.append(_points(name, colour, symbol, points, metric, many=len(marks)) | axis)
         line = [
@@ -71,7 +73,12 @@ def history(data: ReportData) -> Figure:
         if line:
             series.append(_line([*line, [len(closed), line[-1][1], line[-1][2]]], metric) | axis)
         direction = "larger is better" if data.campaign.maximize[objective] else "smaller is better"
-        caption.append(f"{metric}: {direction}.{span.caption}")
+        # The axis is that of the results: an early report may be far from all of them.
+        pruned = sum(not span.shows(value) for _, row, value in marks if not has_result(row))
+        beyond = (
+            f" {count_text(pruned, 'pruned trial')} {'is' if pruned == 1 else 'are'} beyond the axis." if pruned else ""
+        )
+        caption.append(f"{metric}: {direction}.{span.caption}{beyond}")
         grids.append({"left": 76, "right": 24, "top": top, "height": height})
         last = objective == len(data.metrics) - 1
         x_axes.append(
