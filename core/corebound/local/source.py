@@ -7,6 +7,7 @@ Only what is certain is told. What could go wrong: a file that makes its names w
 from __future__ import annotations
 
 import ast
+import itertools
 import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -26,12 +27,15 @@ def fault_of(path: Path, name: str, *, folder: Path) -> str | None:
     tree = _parsed(path)
     if tree is None:
         return None
-    if (line := _relative_import(tree)) is not None:
+    if (line := _relative_import(tree, name)) is not None:
         return f"{path}:{line} imports relatively, which a file by itself cannot{as_module(path, name, folder=folder)}"
-    names = _names_of(tree)
-    if names is None or name in names:
-        return None
-    return f"{path} has no {name!r}{nearest(name, sorted(names)) or '; expected a function or class there'}"
+    return _lack_of(path, tree, name)
+
+
+def fault_in_package(path: Path, name: str) -> str | None:
+    """As :func:`fault_of` for a file that is imported as a module of its package, which may import relatively."""
+    tree = _parsed(path)
+    return None if tree is None else _lack_of(path, tree, name)
 
 
 def as_module(path: Path, name: str, *, folder: Path) -> str:
@@ -56,11 +60,35 @@ def _parsed(path: Path) -> ast.Module | None:
         return None
 
 
-def _relative_import(tree: ast.Module) -> int | None:
-    """The line of one that nothing keeps from failing."""
+def _lack_of(path: Path, tree: ast.Module, name: str) -> str | None:
+    names = _names_of(tree)
+    if names is None or name in names:
+        return None
+    return f"{path} has no {name!r}{nearest(name, sorted(names)) or '; expected a function or class there'}"
+
+
+def _relative_import(tree: ast.Module, name: str) -> int | None:
+    """The line of one that nothing keeps from failing: in the file itself, or first of all in what is called of it."""
     if "__package__" in _words(tree):
         return None
-    return next((each.lineno for each in tree.body if isinstance(each, ast.ImportFrom) and each.level), None)
+    called = [body for each in tree.body for body in _called(each, name)]
+    reached = [*tree.body, *(each for body in called for each in itertools.takewhile(_goes_on, body))]
+    return next((each.lineno for each in reached if isinstance(each, ast.ImportFrom) and each.level), None)
+
+
+def _called(statement: ast.stmt, name: str) -> Iterator[list[ast.stmt]]:
+    """The bodies that every trial runs, where ``statement`` is the function or class of that name."""
+    if isinstance(statement, ast.FunctionDef) and statement.name == name:
+        yield statement.body
+    elif isinstance(statement, ast.ClassDef) and statement.name == name:
+        yield from (
+            body for each in statement.body for body in (*_called(each, "__init__"), *_called(each, "__call__"))
+        )
+
+
+def _goes_on(statement: ast.stmt) -> bool:
+    """Whether what follows the statement is surely run."""
+    return not any(isinstance(node, ast.Return | ast.Raise) for node in ast.walk(statement))
 
 
 def _names_of(tree: ast.Module) -> set[str] | None:

@@ -77,6 +77,51 @@ def test_what_certainly_cannot_work_is_refused(trial: dict[str, Any], said: str,
     assert str(raised.value) == said.format(folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("train:objectve", "{folder}/train.py has no 'objectve'; did you mean 'objective'?"),
+        ("pkg.train:objectve", "{folder}/pkg/train.py has no 'objectve'; did you mean 'objective'?"),
+        ("trian:objective", "there is no module 'trian'; did you mean 'train'?"),
+        (
+            "nowhere_4712.train:objective",
+            "there is no module 'nowhere_4712'; searched from {folder}, and not installed",
+        ),
+        ("loose:objective", "{folder}/loose.py:1 imports relatively, which a file by itself cannot; write the import"),
+    ],
+)
+def test_a_module_is_looked_into_as_a_file_is(function: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as raised:
+        check_entrypoints(spec({"entrypoint": function}), with_modules(tmp_path))
+    assert str(raised.value).startswith(f"spec.trial.entrypoint: {said.format(folder=tmp_path)}")
+
+
+@pytest.mark.parametrize(
+    "trial",
+    [
+        {"entrypoint": "pkg.train:objective"},
+        {"entrypoint": "pkg.elsewhere:objective"},
+        {"entrypoint": "space.train:anything"},
+        {"entrypoint": "json:anything"},
+        {"entrypoint": "optuna.nowhere:objective"},
+        {"entrypoint": "nowhere_4712:objective", "env": [{"name": "PYTHONPATH", "value": "/somewhere"}]},
+    ],
+)
+def test_a_module_that_may_be_there_is_let_alone(trial: dict[str, Any], tmp_path: Path) -> None:
+    check_entrypoints(spec(trial), with_modules(tmp_path))
+
+
+def with_modules(folder: Path) -> Path:
+    for place in ("pkg", "space"):
+        (folder / place).mkdir()
+    (folder / "pkg" / "__init__.py").touch()
+    for path in ("train.py", "pkg/train.py", "space/train.py"):
+        (folder / path).write_text("def objective(trial): pass")
+    (folder / "pkg" / "train.py").write_text("from .data import load\ndef objective(trial): pass")
+    (folder / "loose.py").write_text("from .data import load\ndef objective(trial): pass")
+    return folder
+
+
 def test_a_notebook_in_a_folder_is_refused_with_the_file() -> None:
     with pytest.raises(SpecError, match=r"jupyter nbconvert --to script 'my work/nb.ipynb', then name my work/nb.py:f"):
         spec({"entrypoint": "my work/nb.ipynb:f"})

@@ -92,6 +92,24 @@ def test_a_file_of_a_package_is_no_script(tmp_path: Path, file: str, packages: l
     assert said == f"{tmp_path / file}:1 imports relatively, which a file by itself cannot{remedy}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def objective(trial):\n    from .data import load",
+        "def objective(trial):\n    x = 1\n    from . import data",
+        "class objective:\n    def __init__(self):\n        from .data import load",
+        "class objective:\n    def __call__(self, trial):\n        from .data import load",
+    ],
+)
+def test_a_relative_import_of_the_objective_itself(tmp_path: Path, text: str) -> None:
+    said = fault(tmp_path, text)
+    assert said is not None
+    line = text.count("\n") + 1
+    assert said.startswith(
+        f"{tmp_path}/train.py:{line} imports relatively, which a file by itself cannot; write the import"
+    )
+
+
 def test_a_package_is_searched_from_the_folder_that_holds_it(tmp_path: Path) -> None:
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg" / "__init__.py").touch()
@@ -105,6 +123,9 @@ def test_a_package_is_searched_from_the_folder_that_holds_it(tmp_path: Path) -> 
     [
         "try:\n    from .data import load\nexcept ImportError:\n    from data import load\ndef objective(trial): pass",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .data import load\ndef objective(trial): pass",
+        "def objective(trial): pass\ndef other():\n    from .data import load",
+        "def objective(trial):\n    if trial is None:\n        return 0\n    from .data import load",
+        "def objective(trial):\n    try:\n        from .data import load\n    except ImportError: pass",
         "if not __package__:\n    __package__ = 'pkg'\nfrom .data import load\ndef objective(trial): pass",
     ],
 )
