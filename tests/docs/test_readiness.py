@@ -8,7 +8,7 @@ import yaml
 
 from corebound.api.crd import definition
 
-from ..cluster.build import KUBERNETES
+from ..cluster.build import MINORS
 from .pages import ROOT
 
 BLOCK = (ROOT / "README.md").read_text(encoding="utf-8").split("## Is it ready for production?")[1].split("\n## ")[0]
@@ -16,7 +16,7 @@ OPERATOR = (ROOT / "charts" / "corebound" / "templates" / "operator.yaml").read_
 
 
 def test_it_says_what_is_so() -> None:
-    assert re.findall(r"Kubernetes (1\.\d+)", BLOCK) == [KUBERNETES.removeprefix("v").rpartition(".")[0]]
+    assert re.findall(r"Kubernetes (1\.\d+) to (1\.\d+)", BLOCK) == [(MINORS[0], MINORS[-1])]
     assert [f"`{version['name']}`" for version in definition()["spec"]["versions"]] == re.findall(r"`v1\w*`", BLOCK)
     assert ("one replica" in BLOCK) == ("replicas: 1" in OPERATOR)
 
