@@ -60,6 +60,7 @@ class ReasonWord(_Word):
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace leaves no room for a Job or a pod."
     JOB_REJECTED = "JobRejected", "The cluster refuses the Job: a policy, a webhook, a right that is missing."
     POD_REJECTED = "PodRejected", "The cluster refuses the Job's pods: Pod Security, a policy, a webhook."
+    NODE_LOST = "NodeLost", "A pod's node no longer answers: the pod is removed, another takes its place."
     WORKER_FAILED = "WorkerFailed", "A pod ended badly; the message is the last line of its log, or its status."
 
     NOT_CHECKED_YET = "NotCheckedYet", "No worker has looked at its threads yet."

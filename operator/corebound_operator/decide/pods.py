@@ -112,7 +112,7 @@ def _losing(pods: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:
                 f"was told to end, and its node {node} does not answer; another pod takes its place, and it goes when the "
                 "node is back or its Node object is deleted"
             )
-            yield PodTrouble(reason="NodeLost", message=_said(pod, text))
+            yield PodTrouble(reason=ReasonWord.NODE_LOST, message=_said(pod, text))
 
 
 def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:

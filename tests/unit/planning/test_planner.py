@@ -107,7 +107,7 @@ def test_the_seed_investigation_is_refused_with_its_arithmetic(make_campaign: Ma
 
 
 @pytest.mark.parametrize(
-    ("fields", "node", "text"),
+    ("fields", "pool_of", "text"),
     [
         ({"threads": 3}, {"cores": 2.9}, r"spec\.threads is 3, a node .* has 2\.9 usable cores \(2 whole\)"),
         ({"threads": 4096}, {"cores": 128}, r"sizes that fill a node: 128 x1, 64 x2, 42 x3, 32 x4, 25 x5, 21 x6"),
@@ -117,10 +117,10 @@ def test_the_seed_investigation_is_refused_with_its_arithmetic(make_campaign: Ma
     ],
 )
 def test_what_cannot_be_is_refused(
-    make_campaign: MakeCampaign, fields: dict[str, Any], node: dict[str, Any], text: str
+    make_campaign: MakeCampaign, fields: dict[str, Any], pool_of: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(PlanError, match=text):
-        make_plan(make_campaign(**fields), pool(**node))
+        make_plan(make_campaign(**fields), pool(**pool_of))
 
 
 def test_a_quota_in_floating_point_keeps_its_whole_cores(make_campaign: MakeCampaign) -> None:
