@@ -1,13 +1,13 @@
 """What the operator's reconcile loop does with many campaigns, on a real API server.
 
-    PYTHONPATH=. python bench/reconcile.py [--single 30] [--burst 100] [--running 100] [--workers 100] [--finished 1000]
-                                           [--old-jobs 5000] [--seconds 60]
+    PYTHONPATH=. python bench/reconcile.py [--single 30] [--burst 100] [--running 100 ...] [--workers 100]
+                                           [--finished 1000 ...] [--old-jobs 5000] [--seconds 60]
 
 One by one and all at once: from ``apply`` to the Job, on a watching client's clock. A new namespace: schema, role and tables
 until the Job. The end: from the last closed slot to phase Succeeded. At work: campaigns whose ledgers close 50 slots a second
 in all, the operator's CPU, memory, oldest reconcile and writes of the status. At rest: CPU and writes with finished campaigns
-only. Start-up: until the first reconcile among finished campaigns and old Jobs. There is no node: pods stay pending, workers
-are pretended in the ledger.
+only. Several numbers of campaigns are measured one after the other. Start-up: until the first reconcile among finished
+campaigns and old Jobs. There is no node: pods stay pending, workers are pretended in the ledger.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--single", type=int, default=30)
     parser.add_argument("--burst", type=int, default=100)
-    parser.add_argument("--running", type=int, default=100)
+    parser.add_argument("--running", type=int, nargs="*", default=[100])
     parser.add_argument("--workers", type=int, default=100)
-    parser.add_argument("--finished", type=int, default=1000)
+    parser.add_argument("--finished", type=int, nargs="*", default=[1000])
     parser.add_argument("--old-jobs", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
@@ -66,10 +66,10 @@ def main() -> None:
         if options.burst:
             bench.burst(options.burst)
         bench.last_close_to_phase(20)
-        if options.running:
-            bench.at_work(options.running, options.workers, options.seconds)
-        if options.finished:
-            bench.at_rest(options.finished, options.seconds)
+        for campaigns in options.running:
+            bench.at_work(campaigns, options.workers, options.seconds)
+        for campaigns in options.finished:
+            bench.at_rest(campaigns, options.seconds)
         if options.old_jobs:
             bench.start_up(options.old_jobs)
 
@@ -137,7 +137,7 @@ class Bench:
         show("last slot closed to phase Succeeded", times, aim="p99 3 s")
 
     def at_work(self, campaigns: int, workers: int, seconds: float) -> None:
-        namespace = self._namespace("work")
+        namespace = self._namespace(f"work-{campaigns}")
         names = [f"work-{index}" for index in range(campaigns)]
         trials = max(workers * 3, round(CLOSED_PER_SECOND * seconds * 2 / campaigns))
         with ThreadPoolExecutor(16) as pool:
@@ -164,7 +164,7 @@ class Bench:
     def at_rest(self, campaigns: int, seconds: float) -> None:
         for earlier in {namespace for namespace, _ in self.jobs_seen}:
             self.plane.kubectl("delete", "searchcampaigns", "--all", "-n", earlier, "--timeout=300s")
-        namespace = self._namespace("rest")
+        namespace = self._namespace(f"rest-{campaigns}")
         names = [f"rest-{index}" for index in range(campaigns)]
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda name: self._apply(namespace, name, suspend=True), names))
