@@ -82,7 +82,7 @@ def test_a_worker_that_dies_in_the_last_trial_makes_no_idle_rounds(
     trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(flag)}}
     campaigns.apply("last", trials=1, trial=trial, suspend=True)
     campaigns.phase("last", "Suspended")
-    in_ledger(campaigns, database, "UPDATE {}.corebound_campaigns SET lease_seconds = 25 RETURNING 1")
+    in_ledger(campaigns, database, "UPDATE {}.corebound_campaigns SET lease_seconds = 45 RETURNING 1")
     campaigns.patch("last", suspend=False)
     campaigns.wait("last", lambda status: status.get("trials", {}).get("running") == 1, "it to run")
     [process] = [process for name, process in node.processes().items() if name.startswith("last-")]
