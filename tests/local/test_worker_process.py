@@ -52,6 +52,26 @@ def worker_command(path: Path) -> list[str]:
     return [sys.executable, "-m", "corebound_trial", path.stem, "--folder", str(path.parent)]
 
 
+def test_a_worker_that_is_stopped_while_it_begins_heeds_it(environment: dict[str, str], tmp_path: Path) -> None:
+    """As the first process of a pod, for which a signal that nobody handles is none."""
+    nowhere = {"COREBOUND_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    worker = subprocess.Popen(
+        worker_command(tmp_path / "left-alone.yaml"),
+        env={**environment, **thread_environment(1), **nowhere},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    )
+    try:
+        # One of the first modules that take long.
+        wait_until(lambda: "pydantic_core" in Path(f"/proc/{worker.pid}/maps").read_text(), "its modules")
+        worker.terminate()
+        assert worker.wait(60) == 75
+    finally:
+        worker.kill()
+        worker.wait()
+
+
 def test_a_worker_that_is_stopped_waits_no_longer_for_a_database_and_its_exit_code_needs_no_disk(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

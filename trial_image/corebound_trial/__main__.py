@@ -48,6 +48,10 @@ def main() -> int:
 
 
 def _worker(options: argparse.Namespace, *, forked: bool) -> int:
+    asked_to_stop: list[int] = []
+    if not forked:
+        # A pod's first process has no default action: what comes while modules are imported would be lost.
+        _note_wishes_to_stop(asked_to_stop)
     if options.parent:
         die_with_parent(options.parent, signum=signal.SIGTERM)
     adopt_orphans()
@@ -66,22 +70,30 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
             first_child = forked_child()
             if first_child is None:
                 return 0
-        return _work(options, core_ids, first_child)
+            _note_wishes_to_stop(asked_to_stop)
+        return _work(options, core_ids, first_child, asked_to_stop)
     except CoreboundError as error:
         say(f"{error.last_line}\n")
         return error.exit_code
 
 
-def _work(options: argparse.Namespace, core_ids: tuple[int, ...] | None, first_child: StartedChild | None) -> int:
+def _note_wishes_to_stop(noted: list[int]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: noted.append(number))
+
+
+def _work(
+    options: argparse.Namespace,
+    core_ids: tuple[int, ...] | None,
+    first_child: StartedChild | None,
+    asked_to_stop: list[int],
+) -> int:
     from corebound_trial.runner.options import WorkerOptions
     from corebound_trial.runner.worker import Worker
 
     url = os.environ.get("COREBOUND_DATABASE_URL")
     if not url:
         raise StorageError("COREBOUND_DATABASE_URL is not set; a worker needs the ledger's address")
-    asked_to_stop: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: asked_to_stop.append(number))
     ledger, campaign = _opened(url, options, give_up=lambda: bool(asked_to_stop))
     with ledger:
         worker = Worker(
