@@ -149,6 +149,17 @@ def test_somebody_elses_secret_is_neither_handed_out_nor_taken_along(campaigns: 
     assert campaigns.phase("guarded", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
+def test_the_next_campaign_of_a_namespace_owns_the_secret_too(campaigns: Campaigns, tmp_path: Path) -> None:
+    """Where an API server asks who gives an object another owner for the right to delete it."""
+    campaigns.apply("first", trials=1, trial=waiting(tmp_path / "never"))
+    campaigns.wait("first", lambda status: status.get("trials", {}).get("running") == 1, "it to run")
+    campaigns.apply("second", trials=1)
+    campaigns.wait("second", lambda status: status.get("phase") == "Succeeded", "it to succeed")
+    secret = campaigns.cluster.get(SECRETS, "corebound-database", namespace=campaigns.namespace)
+    assert secret is not None
+    assert [each["name"] for each in secret["metadata"]["ownerReferences"]] == ["first", "second"]
+
+
 def test_a_secret_deleted_while_it_runs_comes_back(campaigns: Campaigns) -> None:
     campaigns.apply("robbed", trials=2, suspend=True)
     campaigns.phase("robbed", "Suspended")

@@ -178,6 +178,8 @@ def _api_server_options(plane: ControlPlane, place: Place, etcd_port: int, port:
         "--service-cluster-ip-range=10.96.0.0/16",
         f"--token-auth-file={plane.folder / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC",
+        # As on OpenShift: who gives an object an owner must have the right to delete it.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         "--allow-privileged=true",
         "--kubelet-preferred-address-types=InternalIP",
         # Endpoints on the loopback interface are refused, and without a node nobody asks for them.
