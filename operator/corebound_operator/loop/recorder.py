@@ -30,7 +30,8 @@ Manifest = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 QUIET_SECONDS: Final = 600.0
-LONGEST_NOTE: Final = 1000
+LONGEST_NOTE: Final = 1024
+"""Bytes; the API server refuses an event with more."""
 COMPONENT: Final = "corebound.dev/operator"
 LAST_EVENTS_SECONDS: Final = 5.0
 """Of waiting, at the end, for those that are not written yet."""
@@ -105,7 +106,7 @@ class Recorder:
             "type": kind,
             "reason": reason,
             "action": "Reconcile",
-            "note": note[:LONGEST_NOTE],
+            "note": note.encode(errors="replace")[:LONGEST_NOTE].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": campaign["apiVersion"],
                 "kind": campaign["kind"],
