@@ -32,6 +32,12 @@ _UNTRUSTED: Final = re.compile(
 _UNKNOWN_LOGIN: Final = re.compile(
     r'FATAL: .*(password authentication failed|role ".*" does not exist|not permitted to log in)'
 )
+_POOLED: Final = "unsupported startup parameter"
+"""PgBouncer's words where it does not pass a session's options on."""
+NO_POOLER: Final = (
+    "a pooler such as PgBouncer stands in between, and a session needs settings of its own; give the address of the server "
+    "itself"
+)
 FENCED: Final = "CB001"
 """SQLSTATE of a write by a superseded attempt."""
 READ_ONLY: Final = "25006"
@@ -159,6 +165,8 @@ def translated(error: DBAPIError, engine: sqlalchemy.Engine | None = None) -> St
         return StorageUnreachableError(
             f"{where} takes no writes now: {said}; is its disk full, or was there a failover?"
         )
+    if _POOLED in said:
+        return StorageError(f"{where} refused: {said}: {NO_POOLER}")
     if is_passing(error):
         return StorageUnreachableError(f"{where} does not answer: {said}; is it running, and is the address right?")
     return StorageError(f"{where} refused: {said}")
@@ -175,7 +183,7 @@ def is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state[:2] == "28" or state[:2] == "3D" or (not state and _REFUSED_LOGIN.search(str(error.orig))):
         return False
-    if not state and _UNTRUSTED.search(str(error.orig)):
+    if not state and (_UNTRUSTED.search(str(error.orig)) or _POOLED in str(error.orig)):
         return False
     if state[:2] in ("08", "40", "57", "53") or state in ("55P03", "25P03", READ_ONLY):
         return True

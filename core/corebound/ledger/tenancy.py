@@ -29,7 +29,14 @@ from corebound.ledger.catalogue import (
     in_turn,
     said,
 )
-from corebound.ledger.connection import database_url, is_refused_login, make_engine, public_address, storage_errors
+from corebound.ledger.connection import (
+    NO_POOLER,
+    database_url,
+    is_refused_login,
+    make_engine,
+    public_address,
+    storage_errors,
+)
 from corebound.ledger.schema import prepare_database
 from corebound.ledger.tenant import Tenant, role_of, tenant_of
 
@@ -62,11 +69,14 @@ def prepare_tenant(admin_url: str, *, namespace: str, namespace_uid: str) -> Ten
     """
     tenant = tenant_of(namespace=namespace, namespace_uid=namespace_uid)
     with _engine(admin_url) as engine:
-        if roles.is_ready(engine, tenant):
-            return tenant
-        in_turn(engine, lambda connection: roles.create(connection, tenant))
-        prepare_database(operator_url(admin_url, tenant))
-        in_turn(engine, lambda connection: roles.grant(connection, tenant))
+        is_ready = roles.is_ready(engine, tenant)
+        if not is_ready:
+            in_turn(engine, lambda connection: roles.create(connection, tenant))
+        own_url = operator_url(admin_url, tenant)
+        _refuse_pooler(own_url, tenant)
+        if not is_ready:
+            prepare_database(own_url)
+            in_turn(engine, lambda connection: roles.grant(connection, tenant))
     return tenant
 
 
@@ -185,6 +195,15 @@ def drop_tenant(admin_url: str, tenant: Tenant, *, force: bool = False) -> None:
         in_turn(engine, lambda connection: roles.lock_out(connection, role))
         in_turn(engine, lambda connection: roles.cut_off(connection, role))
         in_turn(engine, lambda connection: roles.drop(connection, tenant, role))
+
+
+def _refuse_pooler(url: str, tenant: Tenant) -> None:
+    """Tables of a session that does not begin with its options would be made in another schema."""
+    with _engine(url) as engine, storage_errors(engine), engine.begin() as connection:
+        found = connection.execute(text("SELECT current_schema()")).scalar()
+        address = public_address(engine.url)
+    if found != tenant.schema:
+        raise StorageError(f"{address}: a session looks at schema {found}, expected {tenant.schema}: {NO_POOLER}")
 
 
 def _running(engine: sqlalchemy.Engine, tenant: Tenant) -> list[str]:
