@@ -309,6 +309,11 @@ class LedgerSummary:
         return sum(count for state, count in self.counts.items() if state.is_closed)
 
     @property
+    def has_slots_left(self) -> bool:
+        """Whether slots are open or running; of a finished campaign only when ``trials`` has grown since."""
+        return any(count for state, count in self.counts.items() if not state.is_closed)
+
+    @property
     def experience(self) -> Experience:
         """What a plan for the rest of the campaign can go by."""
         finished = sum(self.counts.get(state, 0) for state in (SlotState.SUCCEEDED, SlotState.PRUNED))

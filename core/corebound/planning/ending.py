@@ -78,7 +78,7 @@ def _requested(summary: LedgerSummary) -> Ending | None:
         phase=Phase.SUCCEEDED if word in _GOOD_STOPS else Phase.FAILED,
         reason=word,
         message=remembered or said or requested,
-        stops_running=_anything_left(summary),
+        stops_running=summary.has_slots_left,
     )
 
 
@@ -94,7 +94,7 @@ def _target(spec: CampaignSpec, summary: LedgerSummary) -> Ending | None:
         phase=Phase.SUCCEEDED,
         reason=ReasonWord.TARGET_REACHED,
         message=f"{objective.metric} = {best.value:g} in trial {best.number} reached the target {target:g}",
-        stops_running=_anything_left(summary),
+        stops_running=summary.has_slots_left,
     )
 
 
@@ -152,7 +152,7 @@ def _budget(spec: CampaignSpec, cost_so_far: Decimal | None) -> Ending | None:
 
 
 def _failure(summary: LedgerSummary, reason: ReasonWord, message: str) -> Ending:
-    return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=_anything_left(summary))
+    return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=summary.has_slots_left)
 
 
 def _last_error(summary: LedgerSummary) -> str:
@@ -163,9 +163,5 @@ def _all_of(trials: int) -> str:
     return "the only trial" if trials == 1 else f"all {trials} trials"
 
 
-def _anything_left(summary: LedgerSummary) -> bool:
-    return any(count for state, count in summary.counts.items() if not state.is_closed)
-
-
 def _all_closed(spec: CampaignSpec, summary: LedgerSummary) -> bool:
-    return summary.done >= spec.trials and not _anything_left(summary)
+    return summary.done >= spec.trials and not summary.has_slots_left

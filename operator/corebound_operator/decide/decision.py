@@ -53,7 +53,7 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
     if isinstance(world.ledger, Problem):
         return _away(world, world.ledger)
     spec, ledger = world.campaign.spec, world.ledger
-    if ledger.campaign.phase.is_final and not _left(ledger):
+    if ledger.campaign.phase.is_final and not ledger.has_slots_left:
         return _over(world, spec, ledger)
     # A campaign that was over and has grown begins anew: how it ended before no longer counts.
     ending = None if ledger.campaign.phase.is_final else _ending(world, spec, ledger)
@@ -115,7 +115,7 @@ def _over(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Decision:
 
 def _ending(world: World, spec: CampaignSpec, ledger: LedgerSummary) -> Ending | None:
     """How it ends now: by its own rules, or because its workers cannot work."""
-    left = _left(ledger)
+    left = ledger.has_slots_left
     if world.broken_contract is not None and left:
         reason, message = refusal(world.broken_contract)
         return Ending(phase=Phase.FAILED, reason=reason, message=message, stops_running=True)
@@ -230,11 +230,6 @@ def _is_planned_anew(ledger: LedgerSummary, plan: Plan) -> bool:
 def _wanted_workers(ledger: LedgerSummary, plan: Plan) -> int:
     """Enough for what runs and what can be claimed, and no more than the plan has places for."""
     return min(plan.workers, _held(ledger) + ledger.claimable)
-
-
-def _left(ledger: LedgerSummary) -> bool:
-    """Whether slots are open or running; of a finished campaign only when ``trials`` has grown since."""
-    return any(count for state, count in ledger.counts.items() if not state.is_closed)
 
 
 def _held(ledger: LedgerSummary) -> int:

@@ -14,7 +14,7 @@ import optuna
 
 from corebound.api.errors import ObjectiveError
 from corebound.api.genome import BEHAVIOUR, GENOME, HISTORY, packed
-from corebound.api.workload import TASKS, TaskSize, memory_of
+from corebound.api.workload import PARAMETERS, TASKS, TaskSize, memory_of
 from corebound_trial.neuroevolution.behaviour import behaviour_of
 from corebound_trial.neuroevolution.evolution import Evolution, Order, seed_of
 from corebound_trial.neuroevolution.tasks.rollouts import ControlTask
@@ -75,7 +75,9 @@ class WorkloadObjective:
         workload = self._workload
         settings = {**workload.settings, **trial.params}
         size = TASKS.get(workload.task) or own_size(self._task)
-        need = memory_of(workload, size, hidden=int(settings.get("hidden", 8)))
+        need = memory_of(
+            workload, size, hidden=int(settings.get("hidden", PARAMETERS[workload.mode]["hidden"].default))
+        )
         if need.total > self._memory:
             raise ObjectiveError(need.refusal(self._memory))
         order = Order(
