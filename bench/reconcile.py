@@ -36,7 +36,8 @@ from corebound.cluster.client import Cluster, connect
 from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.storage import CampaignStorage
-from corebound.ledger.tenancy import operator_url, tenant_of
+from corebound.ledger.tenancy import operator_url
+from corebound.ledger.tenant import tenant_of
 from corebound.local.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from corebound.api.errors import SchemaMismatchError
 from corebound.cluster.resources import NAMESPACES
 from corebound.ledger.ledger import open_ledger
 from corebound.ledger.schema import OLDER_LEDGERS
-from corebound.ledger.tenancy import drop_tenant, operator_url, prepare_tenant, tenant_of
+from corebound.ledger.tenancy import drop_tenant, operator_url, prepare_tenant
+from corebound.ledger.tenant import tenant_of
 from corebound_operator.loop.databases import Databases
 from corebound_operator.loop.namespaces import Namespaces
 from corebound_operator.loop.retention import Retention

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES, PODS, SECRETS
-from corebound.ledger.tenancy import tenant_of
+from corebound.ledger.tenant import tenant_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,7 +33,6 @@ from corebound.ledger.connection import database_url, engine_options
 from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import (
-    Tenant,
     accepts,
     check_rights,
     drop_tenant,
@@ -41,10 +40,10 @@ from corebound.ledger.tenancy import (
     prepare_shared,
     prepare_tenant,
     set_password,
-    tenant_of,
     tenants,
     worker_url,
 )
+from corebound.ledger.tenant import Tenant, tenant_of
 from corebound.local.postgres import EmbeddedPostgres
 from corebound_operator.loop.records import ledger_record
 

@@ -45,19 +45,6 @@ if TYPE_CHECKING:
 
     import sqlalchemy
 
-__all__ = [
-    "Tenant",
-    "accepts",
-    "drop_tenant",
-    "operator_url",
-    "prepare_shared",
-    "prepare_tenant",
-    "set_password",
-    "tenant_of",
-    "tenants",
-    "worker_url",
-]
-
 _OPERATORS_OWN: Final = ("user", "password", "passfile", "options", "sslcert", "sslkey", "sslpassword")
 """What of an address belongs to the operator's login alone, and would override or betray it in a worker's."""
 

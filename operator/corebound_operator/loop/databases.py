@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from corebound.cluster.client import Cluster
     from corebound.ledger.ledger import Ledger
-    from corebound.ledger.tenancy import Tenant
+    from corebound.ledger.tenant import Tenant
     from corebound_operator.loop.namespaces import Namespaces
 
 Manifest = dict[str, Any]

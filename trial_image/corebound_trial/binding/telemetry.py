@@ -313,5 +313,5 @@ def _program(pid: int) -> str:
 
 def _seconds_since_process_start() -> float:
     stat = proc.process_stat(os.getpid())
-    started = stat.started / os.sysconf("SC_CLK_TCK") if stat is not None else 0.0
+    started = stat.started / proc.TICKS_PER_SECOND if stat is not None else 0.0
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)

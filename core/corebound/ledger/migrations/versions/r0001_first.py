@@ -1,8 +1,6 @@
 """The first ledger: campaigns, slots, leases, workers, checkpoints and the fence on Optuna's tables."""
 
-from pathlib import Path
-
-from alembic import op
+from corebound.ledger.migrations.scripts import run_script
 
 revision = "0001"
 down_revision = None
@@ -10,6 +8,4 @@ down_revision = None
 
 def upgrade() -> None:
     """Create everything."""
-    sql = (Path(__file__).parent / "r0001_first.sql").read_text(encoding="utf-8")
-    # Through the bare driver: SQLAlchemy would look for parameters behind every per cent sign.
-    op.get_bind().connection.cursor().execute(sql)
+    run_script("r0001_first.sql")

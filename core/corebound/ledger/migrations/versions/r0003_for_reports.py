@@ -1,8 +1,6 @@
 """What a report cannot find out later: the plan as it was decided, and what each worker ran on."""
 
-from pathlib import Path
-
-from alembic import op
+from corebound.ledger.migrations.scripts import run_script
 
 revision = "0003"
 down_revision = "0002"
@@ -10,6 +8,4 @@ down_revision = "0002"
 
 def upgrade() -> None:
     """Add both; campaigns and workers that are there have neither."""
-    sql = (Path(__file__).parent / "r0003_for_reports.sql").read_text(encoding="utf-8")
-    # Through the bare driver: SQLAlchemy would look for parameters behind every per cent sign.
-    op.get_bind().connection.cursor().execute(sql)
+    run_script("r0003_for_reports.sql")
