@@ -49,7 +49,6 @@ def summary_of(campaign: CampaignRecord, counts: dict[SlotState, int], **fields:
         now=NOW,
         counts=counts,
         claimable=counts.get(SlotState.OPEN, 0),
-        live_workers=0,
         best=None,
         front_size=None,
         cpu_seconds=0,

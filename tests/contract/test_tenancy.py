@@ -554,7 +554,7 @@ def test_a_summary_is_one_statement(ledger: Ledger, url: str) -> None:
     assert len(statements) == 1
     assert found.best is not None
     assert (found.best.slot, found.best.value, found.best.params) == (2, 2.0, {"x": 0.2}), "the first of equals"
-    assert (found.done, found.claimable, found.live_workers, found.failed_first) == (5, 1, 1, False)
+    assert (found.done, found.claimable, found.failed_first) == (5, 1, False)
     assert (found.cpu_seconds, found.worker_seconds, found.throttled_seconds) == (3, 4, 1)
     other_way = {"spec": {"objectives": [{"metric": "loss", "direction": "maximize"}]}}
     worst = ledger.summaries.of(replace(record, specification=other_way)).best

@@ -133,17 +133,6 @@ class SlotClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointRecord:
-    """What a trial needs to go on: opaque bytes that are never unpickled."""
-
-    slot: int
-    attempt: int
-    step: int | None
-    payload: bytes
-    saved_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class SlotProgress:
     """What a running attempt shows of itself."""
 
@@ -287,7 +276,6 @@ class LedgerSummary:
     counts: Mapping[SlotState, int]
     claimable: int
     """Open slots plus running ones whose lease has run out."""
-    live_workers: int
     best: BestTrial | None
     front_size: int | None
     """Size of the Pareto front with several objectives."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from corebound.api.errors import FencedError
-from corebound.api.records import CheckpointRecord
 from corebound.ledger.connection import storage_errors
 
 if TYPE_CHECKING:
@@ -71,18 +70,14 @@ class Checkpoints:
             )
             return {row.slot: row.step for row in rows}
 
-    def load(self, claim: SlotClaim) -> CheckpointRecord | None:
-        """The newest checkpoint of the claimed slot."""
+    def load(self, claim: SlotClaim) -> bytes | None:
+        """What the newest checkpoint of the claimed slot holds; it is never unpickled here."""
         with storage_errors(self._engine), self._engine.begin() as connection:
-            row = (
-                connection.execute(
-                    text("""
-                        SELECT slot, attempt, step, payload, saved_at FROM corebound_checkpoints
-                        WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
-                    """),
-                    {"campaign": claim.campaign_id, "slot": claim.slot},
-                )
-                .mappings()
-                .one_or_none()
-            )
-        return None if row is None else CheckpointRecord(**{**row, "payload": bytes(row["payload"])})
+            payload = connection.execute(
+                text("""
+                    SELECT payload FROM corebound_checkpoints
+                    WHERE campaign_id = :campaign AND slot = :slot ORDER BY checkpoint_id DESC LIMIT 1
+                """),
+                {"campaign": claim.campaign_id, "slot": claim.slot},
+            ).scalar()
+        return None if payload is None else bytes(payload)

@@ -34,8 +34,7 @@ _SUMMARY: Final = text("""
             sum(cpu_seconds) / nullif(sum(count), 0) AS mean_cpu
         FROM groups WHERE state IN ('succeeded', 'pruned')
     ), workers AS (
-        SELECT count(*) FILTER (WHERE ended_at IS NULL) AS live,
-            coalesce(sum((telemetry->>'cpu_seconds')::float), 0) AS cpu,
+        SELECT coalesce(sum((telemetry->>'cpu_seconds')::float), 0) AS cpu,
             coalesce(sum(threads * (telemetry->>'wall_seconds')::float), 0) AS reserved,
             coalesce(sum((telemetry->>'throttled_seconds')::float), 0) AS throttled
         FROM corebound_workers WHERE campaign_id = :campaign
@@ -93,7 +92,6 @@ class Summaries:
             now=row["now"],
             counts=counts,
             claimable=counts.get(SlotState.OPEN, 0) + row["expired"],
-            live_workers=row["live"],
             best=_best(row),
             front_size=None if one else _front_size(row["points"] or [], maximize=maximize),
             cpu_seconds=row["cpu"],

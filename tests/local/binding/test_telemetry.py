@@ -217,7 +217,7 @@ def test_the_root_does_not_count_as_a_thread_at_work() -> None:
         assert line_of(process) == "up"
         (sample,) = samples(process.pid, 1)
     assert (sample.threads, sample.busy) == (0, ())
-    assert sample.cpu_seconds == sample.root_cpu_seconds > 0.0
+    assert sample.cpu_seconds > 0.0
 
 
 def test_a_look_too_soon_after_another_is_not_judged() -> None:

@@ -14,7 +14,6 @@ def sample(busy: int | None) -> TreeSample:
         at=0.0,
         interval=1.0,
         cpu_seconds=0.0,
-        root_cpu_seconds=0.0,
         processes=1,
         threads=20,
         busy=None if busy is None else tuple(threads),

@@ -44,7 +44,6 @@ def summary(
         campaign,
         {SlotState(name): count for name, count in counts.items()},
         now=NOW + timedelta(seconds=after),
-        live_workers=2,
         best=None if best is None else BestTrial(slot=0, number=7, value=best, params={}),
         failed_first=failed_first,
         last_error=last_error,

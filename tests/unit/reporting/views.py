@@ -25,7 +25,6 @@ def view(
     told = summary_of(
         campaign,
         {SlotState.SUCCEEDED: 14, SlotState.RUNNING: running, SlotState.FAILED: 1},
-        live_workers=running,
         best=BestTrial(slot=3, number=3, value=0.25, params={}),
         cpu_seconds=97,
         worker_seconds=100,

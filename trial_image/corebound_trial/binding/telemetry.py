@@ -56,8 +56,6 @@ class TreeSample:
     """Monotonic clock, seconds."""
     interval: float
     cpu_seconds: float
-    root_cpu_seconds: float
-    """The root's own part of it: the worker's overhead."""
     processes: int
     threads: int
     busy: tuple[BusyThread, ...] | None
@@ -120,12 +118,10 @@ class TreeSampler:
         self._account_threads(threads)
         interval, busy = self._judge(threads, at=at)
         living = [stat for stat in stats.values() if not stat.has_ended]
-        root = stats.get(self._root)
         return TreeSample(
             at=at,
             interval=interval,
             cpu_seconds=self._total_ticks() / proc.TICKS_PER_SECOND,
-            root_cpu_seconds=root.cpu_ticks / proc.TICKS_PER_SECOND if root else 0.0,
             processes=len(living),
             threads=len(threads),
             busy=busy,

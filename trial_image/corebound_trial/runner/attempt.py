@@ -212,8 +212,7 @@ class AttemptRunner:
 
     def _context(self, claim: SlotClaim, seed: int, number: int) -> AttemptContext:
         def load() -> bytes | None:
-            found = self.storage.patiently(lambda: self.checkpoints.load(claim)) if claim.has_checkpoint else None
-            return None if found is None else found.payload
+            return self.storage.patiently(lambda: self.checkpoints.load(claim)) if claim.has_checkpoint else None
 
         return AttemptContext(
             threads=self.threads,
