@@ -25,7 +25,6 @@ class Phase(StrEnum):
     """Where a campaign stands."""
 
     PENDING = "Pending"
-    CALIBRATING = "Calibrating"
     RUNNING = "Running"
     SUSPENDED = "Suspended"
     SUCCEEDED = "Succeeded"

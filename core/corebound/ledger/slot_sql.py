@@ -16,7 +16,7 @@ _CLAIMABLE: Final = """
     JOIN corebound_slots s ON s.campaign_id = c.campaign_id AND s.state IN ('open', 'running')
     LEFT JOIN corebound_leases l ON l.campaign_id = s.campaign_id AND l.slot = s.slot
     LEFT JOIN trials t ON t.trial_id = s.trial_id
-    WHERE c.campaign_id = :campaign AND c.stop_requested IS NULL AND c.phase IN ('Pending', 'Calibrating', 'Running')
+    WHERE c.campaign_id = :campaign AND c.stop_requested IS NULL AND c.phase IN ('Pending', 'Running')
       AND (s.state = 'open' OR l.slot IS NULL OR l.expires_at = '-infinity' OR (
           l.expires_at < clock_timestamp()
           AND clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => c.lease_seconds)))
@@ -57,7 +57,7 @@ TAKE_NEW: Final = text("""
     WITH campaign AS (
         SELECT lease_seconds, clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => lease_seconds) AS settled
         FROM corebound_campaigns
-        WHERE campaign_id = :campaign AND stop_requested IS NULL AND phase IN ('Pending', 'Calibrating', 'Running')
+        WHERE campaign_id = :campaign AND stop_requested IS NULL AND phase IN ('Pending', 'Running')
     ), expired AS (
         SELECT min(l.slot) AS slot FROM campaign c JOIN corebound_leases l ON l.campaign_id = :campaign
         WHERE l.expires_at = '-infinity' OR (c.settled AND l.expires_at < clock_timestamp())

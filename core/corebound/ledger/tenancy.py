@@ -202,7 +202,7 @@ def _running(engine: sqlalchemy.Engine, tenant: Tenant) -> list[str]:
         ).scalar()
         if table is None:
             return []
-        statement = "SELECT name FROM {schema}.corebound_campaigns WHERE phase IN ('Pending', 'Calibrating', 'Running')"
+        statement = "SELECT name FROM {schema}.corebound_campaigns WHERE phase IN ('Pending', 'Running')"
         rows = driver_of(connection).execute(composed(statement, schema=tenant.schema)).fetchall()
     return sorted(name for (name,) in rows)
 

@@ -1,7 +1,7 @@
 """The plan: threads x workers x waves on a pool, what they take and cost, and the reason for each choice. Pure.
 
 A campaign and a pool go in, a :class:`~corebound.api.plan.Plan` comes out, or a refusal that shows the arithmetic.
-Threads are chosen first (1 unless asked for or calibrated), then as many workers as fit, never more than trials; time
+Threads are chosen first (1 unless asked for), then as many workers as fit, never more than trials; time
 and cost follow. What could go wrong: a thread count that leaves half a node idle, and so many workers that a
 model-based sampler never sees a result; both are allowed and both are said.
 """
@@ -16,18 +16,15 @@ from corebound.api.errors import PlanError
 from corebound.api.plan import Experience, Plan, Reason
 from corebound.planning.advice import warnings_of
 from corebound.planning.figures import ROUNDS_GOOD, Figures, is_model_based, sampler_name, trials_left
-from corebound.planning.pools import limits_per_node, packing_text, places, whole_cores
-from corebound.planning.scaling import best_threads, fit_scaling
+from corebound.planning.pools import limits_per_node, packing_text, whole_cores
 from corebound.planning.waves import adaptive_rounds, waves
 from corebound.planning.wording import bytes_text, count_text, duration_text, money_text, number_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from decimal import Decimal
 
     from corebound.api.plan import Pool
     from corebound.api.spec import CampaignSpec, SearchCampaign
-    from corebound.planning.scaling import Measurement
 
 CONNECTIONS_PER_WORKER: Final = 2
 NO_EXPERIENCE: Final = Experience()
@@ -55,7 +52,6 @@ def make_plan(
     *,
     trial_seconds: float | None = None,
     experience: Experience = NO_EXPERIENCE,
-    calibration: Sequence[Measurement] = (),
     connections: int | None = None,
 ) -> Plan:
     """Plan a campaign on a pool.
@@ -65,8 +61,6 @@ def make_plan(
         pool: where.
         trial_seconds: wall time of one trial with the planned threads, as somebody says; goes before what is measured.
         experience: what earlier runs of this campaign have shown: what is left, and how long its trials take.
-        calibration: times of one trial at several thread counts; decides ``threads: auto`` and, without
-            ``trial_seconds`` and experience, the expected time.
         connections: how many connections the database has for workers, two each; None without a limit.
 
     Raises:
@@ -74,10 +68,10 @@ def make_plan(
     """
     spec = campaign.spec
     _refuse_empty_pool(spec, pool)
-    threads = _threads(spec, pool, calibration)
+    threads = _threads(spec, pool)
     left = trials_left(spec, experience.closed)
     workers = _workers(spec, pool, trials=left, threads=threads.number, connections=connections)
-    time = _trial_time(trial_seconds, experience, calibration, threads=threads.number)
+    time = _trial_time(trial_seconds, experience)
     figures = Figures(
         spec=spec, pool=pool, threads=threads.number, trial_seconds=time.seconds, closed=experience.closed
     )
@@ -101,16 +95,12 @@ def make_plan(
     )
 
 
-def _trial_time(
-    given: float | None, experience: Experience, calibration: Sequence[Measurement], *, threads: int
-) -> _TrialTime:
+def _trial_time(given: float | None, experience: Experience) -> _TrialTime:
     if given is not None:
         return _TrialTime(seconds=given, source="as given")
     if experience.trial_seconds is not None:
         trials = f"of {experience.finished} finished trials" if experience.finished > 1 else "of the one finished trial"
         return _TrialTime(seconds=experience.trial_seconds, source=f"mean {trials} of this campaign")
-    if calibration:
-        return _TrialTime(seconds=fit_scaling(calibration).seconds(threads), source="from the calibration")
     return _TrialTime(seconds=None, source="not known until a trial has finished (--trial-seconds says it before)")
 
 
@@ -133,10 +123,10 @@ def _refuse_empty_pool(spec: CampaignSpec, pool: Pool) -> None:
         raise PlanError(message)
 
 
-def _threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement]) -> _Choice:
+def _threads(spec: CampaignSpec, pool: Pool) -> _Choice:
     whole = whole_cores(pool.cores)
     if spec.threads == "auto":
-        return _automatic_threads(spec, pool, calibration)
+        return _Choice(number=1, reason="1: most trials per hour while there are trials enough")
     threads = int(spec.threads)
     if threads > whole:
         message = (
@@ -145,28 +135,6 @@ def _threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement])
         )
         raise PlanError(message)
     return _Choice(number=threads, reason=f"{threads}: set in spec.threads")
-
-
-def _automatic_threads(spec: CampaignSpec, pool: Pool, calibration: Sequence[Measurement]) -> _Choice:
-    if not calibration:
-        return _Choice(number=1, reason="1: most trials per hour while there are trials enough")
-    scaling = fit_scaling(calibration)
-    cap = spec.trials if spec.parallelism == "auto" else min(spec.trials, int(spec.parallelism))
-    asked = 1 if spec.parallelism == "auto" else cap
-
-    def workers_of(threads: int) -> int:
-        """Workers in use; none where the workers that were asked for would not fit."""
-        fitting = places(pool, threads=threads, memory_bytes=spec.trial.memory)
-        return min(cap, fitting) if fitting >= asked else 0
-
-    threads = best_threads(scaling, places=workers_of, most_threads=whole_cores(pool.cores), trials=spec.trials)
-    return _Choice(
-        number=threads,
-        reason=(
-            f"{threads}: ends first by calibration (a trial takes {duration_text(scaling.seconds(threads))}, "
-            f"{number_text(scaling.speedup(threads))} x the speed of 1 thread)"
-        ),
-    )
 
 
 def _workers(spec: CampaignSpec, pool: Pool, *, trials: int, threads: int, connections: int | None) -> _Choice:

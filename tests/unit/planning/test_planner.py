@@ -17,7 +17,6 @@ from corebound.api.spec import SearchCampaign
 from corebound.planning.figures import is_model_based
 from corebound.planning.planner import make_plan
 from corebound.planning.pools import machine_pool
-from corebound.planning.scaling import Measurement
 
 MakeCampaign = Callable[..., SearchCampaign]
 
@@ -208,16 +207,6 @@ def test_a_budget_below_the_cost_is_warned_about(make_campaign: MakeCampaign) ->
     (warning,) = make_plan(campaign, paid, trial_seconds=100).warnings
     assert warning.startswith("the expected cost 1.00 EUR is above the budget of 0.50 EUR")
     assert make_plan(campaign, paid, trial_seconds=10).warnings == ()
-
-
-def test_a_calibration_decides_threads_and_time(make_campaign: MakeCampaign) -> None:
-    perfect = [Measurement(threads=threads, seconds=64 / threads) for threads in (1, 2, 4)]
-    many = make_plan(make_campaign(trials=1000), pool(16), calibration=perfect)
-    assert many.threads == 1
-    few = make_plan(make_campaign(trials=4), pool(16), calibration=perfect)
-    assert (few.threads, few.workers, few.trial_seconds) == (4, 4, 16)
-    asked = make_plan(make_campaign(trials=100, parallelism=8), pool(16), calibration=perfect)
-    assert (asked.threads, asked.workers) == (2, 8)
 
 
 campaigns = st.fixed_dictionaries(
