@@ -31,7 +31,7 @@ class AttemptOutput:
     """Writes the output of one attempt."""
 
     def __init__(self, folder: Path, *, slot: int, attempt: int) -> None:
-        self.path = folder / f"slot-{slot:05d}.attempt-{attempt}.log"
+        self.path = _head(folder, slot=slot, attempt=attempt)
         self.received = 0
         self.dropped = 0
         self._file: BinaryIO | None = None
@@ -49,11 +49,7 @@ class AttemptOutput:
                 self._next_part()
             piece, data = data[: self._room], data[self._room :]
             self._room -= len(piece)
-            try:
-                if self._file is None:
-                    raise OSError("no file")
-                self._file.write(piece)
-            except OSError:
+            if not self._written(piece):
                 self.dropped += len(piece)
 
     def close(self, error: str | None = None) -> None:
@@ -62,6 +58,15 @@ class AttemptOutput:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _written(self, piece: bytes) -> bool:
+        if self._file is None:
+            return False
+        try:
+            self._file.write(piece)
+        except OSError:
+            return False
+        return True
 
     def _next_part(self) -> None:
         """The head or a part is full: go on in a fresh one, keeping one before it."""
@@ -72,6 +77,10 @@ class AttemptOutput:
             self._file = _part(self.path, self._part).open("wb", buffering=0)
             if self._part > KEPT_PARTS:
                 _part(self.path, self._part - KEPT_PARTS).unlink(missing_ok=True)
+
+
+def _head(folder: Path, *, slot: int, attempt: int) -> Path:
+    return folder / f"slot-{slot:05d}.attempt-{attempt}.log"
 
 
 def _part(head: Path, number: int) -> Path:
@@ -93,7 +102,7 @@ def read_output(folder: Path, *, slot: int, attempt: int) -> Iterator[bytes]:
 
 def follow_output(folder: Path, *, slot: int, attempt: int, still_running: Callable[[], bool]) -> Iterator[bytes]:
     """The output of a running attempt as it grows, until ``still_running()`` is false and all has been read."""
-    parts = _Parts(folder / f"slot-{slot:05d}.attempt-{attempt}.log")
+    parts = _Parts(_head(folder, slot=slot, attempt=attempt))
     with contextlib.closing(parts):
         while True:
             # Asked before reading: what was written until then is read below.
