@@ -96,16 +96,20 @@ def epilog(*, examples: Sequence[str], statuses: Mapping[int, str], shared: Mapp
     return "\n\n".join("\b\n" + "\n".join([title, *(f"  {line}" for line in listed)]) for title, listed in parts)
 
 
+def server_url(storage: str | None) -> str | None:
+    """The server that ``--storage`` or the environment names; None where the embedded one is meant."""
+    return storage or os.environ.get("COREBOUND_DATABASE_URL") or None
+
+
 def is_embedded(storage: str | None) -> bool:
     """Whether the ledger is that of the embedded server."""
-    return not (storage or os.environ.get("COREBOUND_DATABASE_URL"))
+    return server_url(storage) is None
 
 
 @contextlib.contextmanager
 def opened_storage(storage: str | None, *, connections: int = 0) -> Iterator[tuple[str, Callable[[], None]]]:
     """The database's URL, and how to start it again should it die (nothing for an external server)."""
-    url = storage or os.environ.get("COREBOUND_DATABASE_URL")
-    if url:
+    if (url := server_url(storage)) is not None:
         yield url, lambda: None
         return
     from corebound.local.postgres import EmbeddedPostgres

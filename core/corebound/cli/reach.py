@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from corebound.cli.options import server_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,7 @@ class Way:
     @property
     def url(self) -> str | None:
         """The database's address, where one is given."""
-        return None if self.chosen else self.storage or os.environ.get("COREBOUND_DATABASE_URL")
+        return None if self.chosen else server_url(self.storage)
 
 
 def way_options(command: Callable[..., Any]) -> Callable[..., Any]:
