@@ -13,9 +13,9 @@ import pytest
 
 from corebound.api.records import CampaignRecord, Reports, WorkerTelemetry
 from corebound.ledger.storage import CampaignStorage
+from corebound.reporting.report.core_use import use_of
 from corebound.reporting.report.data import gather
 from corebound.reporting.report.document import json_report
-from corebound.reporting.report.figures.cores import use_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

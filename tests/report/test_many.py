@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from corebound.reporting.report.document import json_report
-from corebound.reporting.report.figures.parallel import MISSING, Column
+from corebound.reporting.report.figures.column import MISSING, Column
 from corebound.reporting.report.importance import importance_of
 from corebound.reporting.report.page import html_report
 

@@ -16,10 +16,11 @@ from corebound.api.errors import UsageError
 from corebound.api.genome import HISTORY
 from corebound.api.records import Phase, SlotState, WorkerTelemetry
 from corebound.reporting.report import facts, glance
+from corebound.reporting.report.core_use import use_of
+from corebound.reporting.report.data import best_so_far
 from corebound.reporting.report.document import json_report, markdown_report, report_mapping
-from corebound.reporting.report.figures.cores import use_of
 from corebound.reporting.report.figures.figure import span_of
-from corebound.reporting.report.figures.history import best_so_far, history
+from corebound.reporting.report.figures.history import history
 from corebound.reporting.report.file import default_name, write_report
 from corebound.reporting.report.importance import widest
 from corebound.reporting.report.markup import Markup, element

@@ -171,3 +171,15 @@ def chosen_curves(rows: Sequence[SlotRow], reports: Mapping[int, Reports], *, ma
     others = [row.slot for row in with_steps if row.slot not in set(best)]
     spread = [others[place * len(others) // (MOST_CURVES - len(best))] for place in range(MOST_CURVES - len(best))]
     return sorted({*best, *spread})
+
+
+def best_so_far(data: ReportData, objective: int = 0) -> list[tuple[int, float, int]]:
+    """Each improvement: how many trials were closed, the value, its slot."""
+    better = max if data.campaign.maximize[objective] else min
+    found: list[tuple[int, float, int]] = []
+    for place, row in enumerate(data.closed, start=1):
+        if has_result(row) and is_feasible(row) and row.values is not None:
+            value = row.values[objective]
+            if not found or (value != found[-1][1] and better(value, found[-1][1]) == value):
+                found.append((place, value, row.slot))
+    return found

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from corebound.reporting.plain import json_text, plain
 from corebound.reporting.report import facts, glance, planned, ran_on
-from corebound.reporting.report.figures.cores import use_of
-from corebound.reporting.report.figures.history import best_so_far
+from corebound.reporting.report.core_use import use_of
+from corebound.reporting.report.data import best_so_far
 from corebound.reporting.report.page import MARK, MOST_FAILURES
 from corebound.reporting.results import outcome, row_mapping
 

@@ -12,8 +12,8 @@ from corebound.api.reasons import ReasonWord
 from corebound.api.records import Phase, SlotState
 from corebound.planning.cost import reserved_cost
 from corebound.planning.wording import count_text, duration_text, money_text, number_text
+from corebound.reporting.report.data import best_so_far
 from corebound.reporting.report.facts import UNKNOWN, value_text
-from corebound.reporting.report.figures.history import best_so_far
 
 if TYPE_CHECKING:
     from corebound.reporting.report.data import ReportData

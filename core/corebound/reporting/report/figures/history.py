@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from corebound.api.records import SlotState
 from corebound.planning.wording import count_text
-from corebound.reporting.report.data import has_result, is_feasible
+from corebound.reporting.report.data import best_so_far, has_result, is_feasible
 from corebound.reporting.report.figures.figure import (
     BLUE,
     GREY,
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
 KEY = "history"
 TITLE = "History of values"
-
-
-def best_so_far(data: ReportData, objective: int = 0) -> list[tuple[int, float, int]]:
-    """Each improvement: how many trials were closed, the value, its slot."""
-    better = max if data.campaign.maximize[objective] else min
-    found: list[tuple[int, float, int]] = []
-    for place, row in enumerate(data.closed, start=1):
-        if has_result(row) and is_feasible(row) and row.values is not None:
-            value = row.values[objective]
-            if not found or (value != found[-1][1] and better(value, found[-1][1]) == value):
-                found.append((place, value, row.slot))
-    return found
 
 
 def history(data: ReportData) -> Figure:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from corebound.reporting.report.figures.column import MISSING, Column
 from corebound.reporting.report.figures.figure import Figure, colour_key, finite, span_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ MOST_LINES = 1000
 MOST_AXES = 12
 _HALO = {"textBorderColor": "#fff", "textBorderWidth": 3}
 """Labels are read across the lines."""
-
-MISSING: Final = object()
-"""Of a parameter that a trial has not; None may be one of its choices."""
 
 
 def parallel(data: ReportData) -> Figure:
@@ -102,42 +100,6 @@ def parallel(data: ReportData) -> Figure:
         ],
     }
     return Figure(key=KEY, title=TITLE, caption=caption, option=option, height=400, marks=len(shown) * len(axes))
-
-
-class Column:
-    """One parameter's axis: a number's own, or one with a place for each choice."""
-
-    def __init__(self, name: str, values: Sequence[Any], distributions: Sequence[Mapping[str, Any]]) -> None:
-        self._name = name
-        attributes = distributions[-1]["attributes"] if distributions else {}
-        self._choices: list[Any] | None = list(attributes["choices"]) if "choices" in attributes else None
-        self._log = bool(attributes.get("log"))
-        found = [value for value in values if value is not MISSING]
-        if self._choices is None and not all(isinstance(value, (int, float)) for value in found):
-            self._choices = list(dict.fromkeys(found))
-
-    def axis(self, place: int) -> dict[str, Any]:
-        """Of parallel coordinates."""
-        return {"dim": place, "name": self._name, **self.scale()}
-
-    def scale(self) -> dict[str, Any]:
-        """Of any axis."""
-        if self._choices is not None:
-            return {
-                "type": "category",
-                "data": [str(choice) for choice in self._choices],
-                "axisLabel": {"width": 90, "overflow": "truncate"},
-            }
-        return {"type": "log" if self._log else "value", "scale": True}
-
-    def place(self, value: Any) -> Any:
-        """Where on the axis a value is; None where the trial has none."""
-        if value is MISSING:
-            return None
-        # A choice may equal another one of other kind (1 and True): their texts differ.
-        if self._choices is not None:
-            return [str(choice) for choice in self._choices].index(str(value))
-        return finite(float(value))
 
 
 def _within(value: float, axis: Mapping[str, Any]) -> float | None:

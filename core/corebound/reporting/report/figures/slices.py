@@ -7,8 +7,8 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from corebound.reporting.report.data import has_result, is_feasible
+from corebound.reporting.report.figures.column import MISSING, Column
 from corebound.reporting.report.figures.figure import SCALE, Figure, colour_key, finite, span_of, titled, value_axis
-from corebound.reporting.report.figures.parallel import MISSING, Column
 
 if TYPE_CHECKING:
     from corebound.reporting.report.data import ReportData
