@@ -13,6 +13,8 @@ import click
 from corebound.cli.options import Reply, epilog, is_embedded, opened_ledger, reply_options, storage_option
 
 if TYPE_CHECKING:
+    from corebound.api.records import CampaignRecord
+    from corebound.ledger.ledger import Ledger
     from corebound.local.postgres import EmbeddedPostgres
 
 
@@ -50,8 +52,6 @@ def storage(
     The embedded database is started if need be, and left running for other tools until corebound storage --stop. With
     --quiet only the URL is printed. --stop is refused while a campaign is being run.
     """
-    from dataclasses import asdict
-
     from corebound.api.errors import UsageError
     from corebound.local.postgres import EmbeddedPostgres
 
@@ -65,25 +65,11 @@ def storage(
     with opened_ledger(storage, application="corebound-storage") as ledger:
         campaign = ledger.campaigns.get(name)
         if export is not None:
-            written = ledger.export(campaign, export)
-            if written.unfinished:
-                reply.warn(
-                    f"{written.unfinished} running trials are failed in the copy: nobody would ever finish them there"
-                )
-            reply.outcome(
-                {
-                    "exported": str(export),
-                    "study": campaign.study_name,
-                    **asdict(written),
-                    "warnings": reply.warnings,
-                },
-                [f"wrote {written.trials} trials to {export}: sqlite:///{export}, study {campaign.study_name}"],
-                short=[str(export)],
-            )
+            _export(ledger, campaign, export, reply)
             return
         if is_embedded(storage):
             EmbeddedPostgres.of_this_user().keep()
-        url = ledger.optuna_url if show_password else ledger.public_url
+    url = ledger.optuna_url if show_password else ledger.public_url
     hidden = url != ledger.optuna_url
     if hidden:
         reply.warn("the password is not shown; --show-password prints it")
@@ -91,6 +77,19 @@ def storage(
         {"url": url, "study": campaign.study_name, "password_hidden": hidden, "warnings": reply.warnings},
         [f"url:   {url}", f"study: {campaign.study_name}"],
         short=[url],
+    )
+
+
+def _export(ledger: Ledger, campaign: CampaignRecord, file: Path, reply: Reply) -> None:
+    from dataclasses import asdict
+
+    written = ledger.export(campaign, file)
+    if written.unfinished:
+        reply.warn(f"{written.unfinished} running trials are failed in the copy: nobody would ever finish them there")
+    reply.outcome(
+        {"exported": str(file), "study": campaign.study_name, **asdict(written), "warnings": reply.warnings},
+        [f"wrote {written.trials} trials to {file}: sqlite:///{file}, study {campaign.study_name}"],
+        short=[str(file)],
     )
 
 

@@ -37,23 +37,10 @@ def parallel(data: ReportData) -> Figure:
         Column(name, [row.params.get(name, MISSING) for row in ranked], data.distributions.get(name, ()))
         for name in names
     ]
-    axes: list[dict[str, Any]] = [column.axis(place) for place, column in enumerate(columns)]
-    for objective, metric in enumerate(data.metrics):
-        span = span_of([(row.values or ())[objective] for row in ranked], maximize=data.campaign.maximize[objective])
-        axes.append(
-            {
-                "dim": len(axes),
-                "name": metric,
-                "type": "log" if span.is_log else "value",
-                "scale": True,
-                "nameTextStyle": {"fontWeight": "bold"},
-            }
-            | {
-                "inverse": not data.campaign.maximize[objective],
-                "nameLocation": "end" if data.campaign.maximize[objective] else "start",
-            }
-            | {"min": span.low, "max": span.high}
-        )
+    axes = [column.axis(place) for place, column in enumerate(columns)]
+    axes += [
+        _objective_axis(data, ranked, objective, dim=len(axes) + objective) for objective in range(len(data.metrics))
+    ]
     better = {row.slot: 100 - 100 * place / max(1, len(ranked) - 1) for place, row in enumerate(ranked)}
     lines = [
         [
@@ -63,20 +50,6 @@ def parallel(data: ReportData) -> Figure:
         ]
         for row in reversed(shown)
     ]
-    left_out = []
-    if len(shown) < len(ranked):
-        left_out.append(
-            f"Shown: the best {MOST_LINES // 4} trials and {MOST_LINES - MOST_LINES // 4} at random, of {len(ranked):,}."
-        )
-    if len(data.parameters) > MOST_AXES:
-        left_out.append(f"{len(data.parameters) - MOST_AXES} less important parameters are left out.")
-    caption = " ".join(
-        [
-            "Each line is a trial, the darker the better its rank; better values are on top. Drag along an axis to choose a "
-            "range, click on the axis to let it go.",
-            *left_out,
-        ]
-    )
     option = {
         "parallel": {
             "left": 56,
@@ -99,7 +72,45 @@ def parallel(data: ReportData) -> Figure:
             }
         ],
     }
-    return Figure(key=KEY, title=TITLE, caption=caption, option=option, height=400, marks=len(shown) * len(axes))
+    return Figure(
+        key=KEY,
+        title=TITLE,
+        caption=_caption(data, trials=len(ranked), lines=len(shown)),
+        option=option,
+        height=400,
+        marks=len(shown) * len(axes),
+    )
+
+
+def _objective_axis(data: ReportData, ranked: Sequence[SlotRow], objective: int, *, dim: int) -> dict[str, Any]:
+    """Better values are on top."""
+    maximize = data.campaign.maximize[objective]
+    span = span_of([(row.values or ())[objective] for row in ranked], maximize=maximize)
+    return {
+        "dim": dim,
+        "name": data.metrics[objective],
+        "type": "log" if span.is_log else "value",
+        "scale": True,
+        "nameTextStyle": {"fontWeight": "bold"},
+        "inverse": not maximize,
+        "nameLocation": "end" if maximize else "start",
+        "min": span.low,
+        "max": span.high,
+    }
+
+
+def _caption(data: ReportData, *, trials: int, lines: int) -> str:
+    text = (
+        "Each line is a trial, the darker the better its rank; better values are on top. Drag along an axis to choose a "
+        "range, click on the axis to let it go."
+    )
+    if lines < trials:
+        text += (
+            f" Shown: the best {MOST_LINES // 4} trials and {MOST_LINES - MOST_LINES // 4} at random, of {trials:,}."
+        )
+    if len(data.parameters) > MOST_AXES:
+        text += f" {len(data.parameters) - MOST_AXES} less important parameters are left out."
+    return text
 
 
 def _within(value: float, axis: Mapping[str, Any]) -> float | None:
