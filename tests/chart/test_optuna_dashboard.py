@@ -30,8 +30,10 @@ built = pathlib.Path(__file__).with_name("built")
 def wsgi(url):
     with built.open("a") as file:
         print(url, file=file)
+    if "refused" in url:
+        raise OSError("password authentication failed")
     def answer(environ, start_response):
-        start_response("200 OK", [])
+        start_response("500 Internal Server Error" if environ["PATH_INFO"] == "/api/defect" else "200 OK", [])
         return [(url + environ["PATH_INFO"]).encode()]
     return answer
 """
@@ -99,6 +101,22 @@ def test_the_login_may_come_change_and_go(ask: Callable[[str], tuple[int, str]],
     assert ask("/") == (200, "postgresql+psycopg2://two@db/x/")
     built = (tmp_path / "built").read_text(encoding="utf-8").split()
     assert [url.split("@")[0].rpartition("/")[2] for url in built] == ["one", "two", "two"]
+
+
+def test_a_login_that_is_no_longer_one_is_waited_for(ask: Callable[[str], tuple[int, str]], tmp_path: Path) -> None:
+    """Kubernetes brings the new one later than the server refuses the old."""
+    login, waiting = (
+        tmp_path / "url",
+        "The database does not answer, or refuses the login that the namespace team-a had",
+    )
+    login.write_text("postgresql+psycopg://refused@db/x", encoding="utf-8")
+    status, page = ask("/dashboard")
+    assert (status, page.split(":")[0]) == (503, waiting)
+    login.write_text("postgresql+psycopg://one@db/x", encoding="utf-8")
+    assert ask("/dashboard")[0] == 200
+    assert ask("/api/defect") == (500, "postgresql+psycopg2://one@db/x/api/defect"), "its own trouble stays its own"
+    built = (tmp_path / "built").read_text(encoding="utf-8").split()
+    assert [url.split("@")[0].rpartition("/")[2] for url in built] == ["refused", "one", "one"]
 
 
 def test_its_pod_gets_ready_before_there_is_a_login(pod: Manifest) -> None:

@@ -2,13 +2,14 @@
 
 LOGIN is the file of the address in the Secret that the operator makes with the namespace's first campaign, changes with its
 password, and takes away with the last one. It is read at every request: the dashboard of that very login answers, or, without
-one, a page that says what is waited for. Kubernetes brings a changed Secret within two minutes; until then the server refuses
-the old login, and requests fail.
+one, a page that says what is waited for. Kubernetes brings a changed Secret within two minutes. Until then the server refuses
+the old login: where the dashboard cannot answer and cannot be made anew either, the same kind of page says so.
 """
 
 import functools
 import signal
 import sys
+import traceback
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIServer, make_server
@@ -20,6 +21,11 @@ WAITING = (
     f"The namespace {NAMESPACE} has no database login yet: it comes with the first campaign there, and goes with the last. "
     "This page becomes Optuna's dashboard by itself, within two minutes.\n"
 )
+REFUSED = (
+    f"The database does not answer, or refuses the login that the namespace {NAMESPACE} had: a changed one comes by itself. "
+    "This page becomes Optuna's dashboard again by itself, within two minutes.\n"
+)
+AGAIN = ("Refresh", "10")
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -36,8 +42,19 @@ def answer(environ, start_response):
         url = Path(LOGIN).read_text(encoding="utf-8")
     except FileNotFoundError:
         dashboard_of.cache_clear()
-        return plain(start_response, "503 Service Unavailable", WAITING, ("Refresh", "10"))
-    return dashboard_of(url)(environ, start_response)
+        return plain(start_response, "503 Service Unavailable", WAITING, AGAIN)
+    begun = []
+    try:
+        body = dashboard_of(url)(environ, lambda *given: begun.append(given))
+        if begun[-1][0].startswith("500"):
+            # Its connections outlive a password; whether the login still is one, only a new dashboard tells.
+            dashboard_of.cache_clear()
+            dashboard_of(url)
+    except Exception:  # noqa: BLE001 - whatever a driver raises; it is in the log
+        traceback.print_exc()
+        return plain(start_response, "503 Service Unavailable", REFUSED, AGAIN)
+    start_response(*begun[-1])
+    return body
 
 
 @functools.lru_cache(maxsize=1)
