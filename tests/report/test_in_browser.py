@@ -102,6 +102,29 @@ def test_hostile_texts_are_only_texts(browser: Browser, tmp_path: Path) -> None:
     assert browser.value("document.title") == f"{HOSTILE} - Corebound report"
 
 
+def test_parameters_and_metrics_of_one_name_are_told_apart(browser: Browser, tmp_path: Path) -> None:
+    names = ("loss", "slot", "trials closed", "step", "value")
+    data = search(40, metrics=("loss", "step"), parameters=names)
+    figures = shown(browser, tmp_path, data)
+    assert sorted(figures) == sorted([*ALL, "front"])
+
+    def tip(key: str, series: int = 0) -> str:
+        chart = f"echarts.getInstanceByDom(document.getElementById('plot-{key}'))"
+        browser.value(f"{chart}.dispatchAction({{type: 'showTip', seriesIndex: {series}, dataIndex: 1}})")
+        return str(browser.value(f"document.getElementById('plot-{key}').innerText"))
+
+    assert re.search(r"slot\s+\d+\s+values\.loss\s+[\d.]+\s+trials closed\s+\d", tip("history"))
+    assert re.search(r"slot\s+\d+\s+values\.loss\s+[\d.]+\s+values\.step\s+[\d.]+", tip("front"))
+    for series, name in enumerate(data.parameters[:3]):
+        text = tip("slices", series)
+        called = "value" if name == "value" else f"params.{name}"
+        assert re.search(rf"slot\s+\d+\s+{re.escape(called)}\s+\S+\s+values\.loss\s+[\d.]+", text), (name, text)
+    axes = "echarts.getInstanceByDom(document.getElementById('plot-parallel')).getOption().parallelAxis"
+    found = browser.value(f"{axes}.map((each) => each.name)")
+    parameters = {"params.loss", "params.slot", "params.trials closed", "params.step", "value"}
+    assert (set(found[:-2]), found[-2:]) == (parameters, ["values.loss", "values.step"])
+
+
 def test_it_prints_on_pages_that_hold_its_figures(browser: Browser, tmp_path: Path) -> None:
     shown(browser, tmp_path, search(40))
     pages = len(re.findall(rb"/Type\s*/Page\b", browser.printed()))

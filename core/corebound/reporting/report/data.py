@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.records import SlotState
+from corebound.reporting.headings import headings
 from corebound.reporting.report.importance import Importance, importance_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ MOST_CURVES: Final = 60
 POINTS_OF_A_CURVE: Final = 120
 STRETCHES: Final = 240
 MOST_LISTED: Final = 20
+OTHER_HEADINGS: Final = ("slot", "trials closed", "CPU time", "attempts")
+"""What else tables and figures name beside parameters and metrics."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """Headings by name; no two are equal, whatever users name alike."""
+
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +77,15 @@ class ReportData:
         known = self.importance.shares
         return sorted(
             {name for row in self.rows for name in row.params}, key=lambda name: (-known.get(name, 0.0), name)
+        )
+
+    @functools.cached_property
+    def called(self) -> Called:
+        """What parameters and metrics are called in tables and figures."""
+        of_parameters, of_metrics = headings(OTHER_HEADINGS, parameters=self.parameters, metrics=self.metrics)
+        return Called(
+            parameters=dict(zip(self.parameters, of_parameters, strict=True)),
+            metrics=dict(zip(self.metrics, of_metrics, strict=True)),
         )
 
     @property

@@ -16,7 +16,6 @@ from corebound.api.records import SlotState
 from corebound.api.writing import campaign_yaml, yaml_text
 from corebound.planning.headline import error_headline
 from corebound.planning.wording import bytes_text, count_text, duration_text, number_text
-from corebound.reporting.headings import headings
 from corebound.reporting.report.data import MOST_LISTED, is_feasible
 
 if TYPE_CHECKING:
@@ -68,9 +67,8 @@ def best_rows(data: ReportData) -> list[list[str]]:
 
 def top_table(data: ReportData) -> tuple[list[str], list[list[str]]]:
     """The best trials; with several objectives the front and nothing else, unless all break a constraint."""
-    begin, end = ["slot"], ["CPU time", "attempts"]
-    of_params, of_values = headings([*begin, *end], parameters=data.parameters, metrics=data.metrics)
-    return [*begin, *of_values, *of_params, *end], [_top_row(data, row) for row in _top(data)]
+    head = ["slot", *data.called.metrics.values(), *data.called.parameters.values(), "CPU time", "attempts"]
+    return head, [_top_row(data, row) for row in _top(data)]
 
 
 def top_caption(data: ReportData) -> str:

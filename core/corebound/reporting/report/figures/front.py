@@ -22,7 +22,7 @@ MOST_PAIRS = 3
 
 def front(data: ReportData) -> Figure | None:
     """A panel for each pair of objectives; None with a single objective."""
-    metrics = data.metrics
+    metrics = [*data.called.metrics.values()]
     if len(metrics) == 1:
         return None
     found = [row for row in data.rows if has_result(row) and all(map(math.isfinite, row.values or ()))]

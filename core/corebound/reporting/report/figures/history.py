@@ -40,7 +40,7 @@ def history(data: ReportData) -> Figure:
     caption = ["Each mark is a trial, the line the best so far."]
     top, height = 40, 250 if len(data.metrics) == 1 else 170
     infinite = 0
-    for objective, metric in enumerate(data.metrics):
+    for objective, metric in enumerate(data.called.metrics.values()):
         placed = [(place, row) for place, row in enumerate(closed, start=1) if row.values is not None]
         marks = [(place, row, (row.values or ())[objective]) for place, row in placed]
         infinite += sum(not math.isfinite(value) for _, _, value in marks)

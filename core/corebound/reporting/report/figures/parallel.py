@@ -34,7 +34,11 @@ def parallel(data: ReportData) -> Figure:
     shown = _chosen(ranked)
     names = data.parameters[:MOST_AXES]
     columns = [
-        Column(name, [row.params.get(name, MISSING) for row in ranked], data.distributions.get(name, ()))
+        Column(
+            data.called.parameters[name],
+            [row.params.get(name, MISSING) for row in ranked],
+            data.distributions.get(name, ()),
+        )
         for name in names
     ]
     axes = [column.axis(place) for place, column in enumerate(columns)]
@@ -88,7 +92,7 @@ def _objective_axis(data: ReportData, ranked: Sequence[SlotRow], objective: int,
     span = span_of([(row.values or ())[objective] for row in ranked], maximize=maximize)
     return {
         "dim": dim,
-        "name": data.metrics[objective],
+        "name": list(data.called.metrics.values())[objective],
         "type": "log" if span.is_log else "value",
         "scale": True,
         "nameTextStyle": {"fontWeight": "bold"},

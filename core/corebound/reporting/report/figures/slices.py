@@ -31,7 +31,7 @@ def slices(data: ReportData) -> Figure:
         return Figure(key=KEY, title=TITLE, caption="It needs at least two trials with parameters and a finite value.")
     order = {row.slot: place for place, row in enumerate(found)}
     shown = found if len(found) <= MOST_POINTS else random.Random(0).sample(found, MOST_POINTS)  # noqa: S311 - no secret
-    metric = data.metrics[0]
+    metric = data.called.metrics[data.metrics[0]]
     span = span_of([(row.values or ())[0] for row in found], maximize=data.campaign.maximize[0])
     grids: list[dict[str, Any]] = []
     x_axes: list[dict[str, Any]] = []
@@ -39,10 +39,11 @@ def slices(data: ReportData) -> Figure:
     series: list[dict[str, Any]] = []
     share = 92 / len(names)
     for place, name in enumerate(names):
+        called = data.called.parameters[name]
         column = Column(name, [row.params.get(name, MISSING) for row in found], data.distributions.get(name, ()))
         grids.append({"left": f"{8 + place * share:.1f}%", "width": f"{share - 3:.1f}%", "top": 10, "bottom": 84})
         x_axes.append(
-            {**column.scale(), "gridIndex": place, "splitLine": {"show": False}, "splitNumber": 4, **titled(name)}
+            {**column.scale(), "gridIndex": place, "splitLine": {"show": False}, "splitNumber": 4, **titled(called)}
         )
         y_axes.append(
             value_axis(
@@ -58,7 +59,7 @@ def slices(data: ReportData) -> Figure:
                 "type": "scatter",
                 "symbolSize": 8 if len(shown) <= 100 else 4,
                 "itemStyle": {"opacity": 0.8},
-                "dimensions": [name, metric, "trials closed", "slot"],
+                "dimensions": [called, metric, "trials closed", "slot"],
                 "encode": {"x": 0, "y": 1, "tooltip": [3, 0, 1]},
                 "data": [
                     [column.place(row.params[name]), finite((row.values or ())[0]), order[row.slot], row.slot]
