@@ -71,6 +71,15 @@ class Ledger:
 
         return export_study(self._engine, campaign, path)
 
+    def connect(self) -> None:
+        """Have a connection that is kept. Raises :class:`StorageUnreachableError` where the database gives none now."""
+        with storage_errors(self._engine), self._engine.connect():
+            pass
+
+    def let_go(self) -> None:
+        """Let go of every connection; the next question takes a new one."""
+        self._engine.dispose()
+
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()

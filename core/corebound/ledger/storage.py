@@ -51,6 +51,7 @@ class CampaignStorage(BaseStorage):
         self._lock = self._session.lock
         self._execute = self._session.execute
         self._delegate = self._session.delegate
+        self.connect = self._session.connect
         self.patiently = self._session.patiently
         """A call again and again while the database is away, for the grace."""
         self._caches: dict[int, TrialCache] = {}

@@ -15,7 +15,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError
 
-from corebound.ledger.connection import database_url, leave_read_only, make_engine, translated
+from corebound.ledger.connection import database_url, leave_read_only, make_engine, storage_errors, translated
 from corebound.ledger.patience import patiently
 from corebound.ledger.statements import Statements
 from corebound.ledger.writer import Writer, carry_writer, names_of
@@ -81,6 +81,11 @@ class WorkerSession:
                 raise translated(cause, self.engine) from None
 
         return patiently(attempt, grace=self.grace)
+
+    def connect(self) -> None:
+        """Have the connection. Raises :class:`StorageError` where the database gives none now."""
+        with storage_errors(self.engine), self.lock, self.engine.connect():
+            pass
 
     def forget_session(self) -> None:
         """What Optuna's own storage may have begun in this thread, broken or not, is let go."""

@@ -10,11 +10,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from corebound.api.records import SlotState
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from corebound_trial.runner.childprocess import ChildProcess
 
+CALLED_BACK: Final = (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)
+"""Closings after which callbacks are called: not skipped ones, whose campaign is over."""
 CALLBACK_SECONDS: Final = 600.0
 """How long the callbacks of one trial may take when ``trial.timeout`` says nothing."""
 STOP_SECONDS: Final = 10.0

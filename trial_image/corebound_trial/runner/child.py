@@ -30,6 +30,7 @@ from corebound_trial.runner.surroundings import Surroundings
 from corebound_trial.runner.wire import Message, Wire
 
 if TYPE_CHECKING:
+    from corebound.ledger.storage import CampaignStorage
     from corebound_trial.binding.breach import Breach
     from corebound_trial.objectives.protocol import Objective
     from corebound_trial.runner.attempt import AttemptRunner
@@ -70,10 +71,15 @@ class Child:
         pools = [[report.library, report.threads] for report in read_pools()]
         self._wire.send({"type": "ready", "pools": pools})
         while (order := self._orders.get()) is not None:
-            if order["type"] == "closed":
-                self._call_back(runner, order["trial_id"], callbacks)
-            else:
-                self._attempt(runner, order)
+            match order["type"]:
+                case "connect":
+                    self._connect(runner.storage)
+                case "let go":
+                    runner.storage.engine.dispose()
+                case "closed":
+                    self._call_back(runner, order["trial_id"], callbacks)
+                case _:
+                    self._attempt(runner, order)
 
     def _listen(self) -> None:
         with contextlib.suppress(EOFError):
@@ -166,6 +172,14 @@ class Child:
             self._wire.send({"type": "progress", **self._progress})
         pools = [[report.library, report.threads] for report in read_pools()]
         self._wire.send({**ending_message(ending), "pools": pools, "lost": restored.lost})
+
+    def _connect(self, storage: CampaignStorage) -> None:
+        error = None
+        try:
+            storage.connect()
+        except CoreboundError as found:
+            error = str(found)
+        self._wire.send({"type": "connected", "error": error})
 
     def _call_back(self, runner: AttemptRunner, trial_id: int, callbacks: list[Callback]) -> None:
         from corebound_trial.runner.callbacks import call_back

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from corebound_trial.runner.starting import StartedChild
     from corebound_trial.runner.wire import Message
 
+READY_SECONDS: Final = 120.0
+CONNECT_SECONDS: Final = 30.0
+"""For an answer of an idle child; one that is still being made answers later."""
 ALIVE_SECONDS: Final = 2.0
 """A process that is not about to end so long after it was last heard of lives on."""
 EXIT_SECONDS: Final = 30.0
@@ -78,15 +81,13 @@ class ChildProcess:
         """The child's process id, also its group's."""
         return self._process.pid
 
-    def wait_until_ready(
-        self, *, timeout: float, stopping: Callable[[], bool], turn: Callable[[], None]
-    ) -> list[tuple[str, int]]:
+    def wait_until_ready(self, *, stopping: Callable[[], bool], turn: Callable[[], None]) -> list[tuple[str, int]]:
         """The size of each library's pool in the child; none when it ended, or was not ready in time or before a stop.
 
         ``turn`` is called twice a second meanwhile. None of this is an error here: the first attempt then ends at once,
         with the reason.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and not stopping():
             try:
                 message = self.receive(timeout=0.5)
@@ -96,6 +97,25 @@ class ChildProcess:
                 return [(name, threads) for name, threads in message["pools"]]
             turn()
         return []
+
+    def connect(self) -> str | None:
+        """Have the child take its connection; why the database gives it none.
+
+        A child that does not answer, or is gone, is no matter of the database: its first attempt will tell.
+        """
+        self.wire.send({"type": "connect"})
+        deadline = time.monotonic() + CONNECT_SECONDS
+        with contextlib.suppress(EOFError):
+            while time.monotonic() < deadline:
+                message = self.receive(timeout=0.5)
+                if message is not None and message["type"] == "connected":
+                    error: str | None = message["error"]
+                    return error
+        return None
+
+    def let_go(self) -> None:
+        """Have an idle child let go of its connection."""
+        self.wire.send({"type": "let go"})
 
     def receive(self, *, timeout: float) -> Message | None:
         """What the child says next; None when it says nothing for ``timeout`` seconds. Raises EOFError when nothing can come.

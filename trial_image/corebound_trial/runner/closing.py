@@ -6,9 +6,11 @@ is closed with the trial's value and the reason why the files are missing. Whate
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from corebound.api.errors import FencedError, StorageError
 from corebound_trial.runner.running_attempt import killed_for_memory
 
 if TYPE_CHECKING:
@@ -56,6 +58,12 @@ class Closing:
         attempt.error = error
         cpu = self._cpu_seconds_of(attempt)
         return self.patiently(lambda: self.slots.retry(attempt.claim, error=error, cpu_seconds=cpu))
+
+    def abandon(self, attempt: RunningAttempt) -> None:
+        """Its child found no database: opened again, not counted as lost, if we find one; else its lease runs out."""
+        cpu = self.cpu_seconds() - attempt.cpu_before
+        with contextlib.suppress(StorageError, FencedError):
+            self.slots.release(attempt.claim, cpu_seconds=cpu)
 
     def give_back(self, attempt: RunningAttempt, *, campaign_ended: str | None) -> SlotState | None:
         """Stopped: skipped when the campaign has ended, else open again."""

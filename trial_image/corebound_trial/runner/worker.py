@@ -19,7 +19,6 @@ from corebound.api.contract import ExitCode
 from corebound.api.errors import FencedError, MissingRequirementError, StorageUnreachableError, ThreadContractError
 from corebound.api.loading import campaign_from_mapping
 from corebound.api.reasons import ReasonWord
-from corebound.api.records import SlotState
 from corebound.local.cgroups import throttled_seconds
 from corebound.local.requirements import check_requirements
 from corebound.planning.headline import STACKS
@@ -29,9 +28,10 @@ from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, require
 from corebound_trial.binding.telemetry import Meter, TreeSampler
-from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, STOP_SECONDS, wait_for_callbacks
+from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, CALLED_BACK, STOP_SECONDS, wait_for_callbacks
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
 from corebound_trial.runner.closing import Closing
+from corebound_trial.runner.connecting import connect_both
 from corebound_trial.runner.last_words import say
 from corebound_trial.runner.leftovers import tidy
 from corebound_trial.runner.lifeline import Lifeline
@@ -42,7 +42,7 @@ from corebound_trial.runner.starting import fresh_child
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corebound.api.records import CampaignRecord, SlotClaim
+    from corebound.api.records import CampaignRecord, SlotClaim, SlotState
     from corebound.ledger.ledger import Ledger
     from corebound_trial.binding.telemetry import TreeSample
     from corebound_trial.runner.options import WorkerOptions
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS: Final = 1.0
 SIGN_OF_LIFE_SECONDS: Final = 0.05
 """CPU time between two samples that shows a silent trial at work."""
-READY_SECONDS: Final = 120.0
-CALLED_BACK: Final = (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)
-"""Closings after which callbacks are called: not skipped ones, whose campaign is over."""
 
 
 class Worker:
@@ -118,7 +115,9 @@ class Worker:
 
     def _work(self) -> int:
         # Before the first claim: nobody renews a lease while the child imports its libraries.
-        self._replace_child()
+        child = self._replace_child()
+        grace, turn = self._options.grace, self._lifeline.beat_between
+        connect_both(self._ledger, child, grace=grace, turn=turn, give_up=lambda: self._stop is not None)
         while self._stop is None:
             claim = self._claim()
             if claim is None:
@@ -261,6 +260,7 @@ class Worker:
             case "lost":
                 state = self._closing.lose(attempt, message["error"])
             case "unreachable":
+                self._closing.abandon(attempt)
                 raise StorageUnreachableError(message["error"])
             case "fenced":
                 pass
@@ -325,7 +325,6 @@ class Worker:
         self._child = child
         self._breaches = BreachWatch(threads=self._options.threads)
         pools = child.wait_until_ready(
-            timeout=READY_SECONDS,
             stopping=lambda: self._stop is not None,
             turn=self._lifeline.beat_between if attempt is None else lambda: self._lifeline.beat(attempt),
         )
