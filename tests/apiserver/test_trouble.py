@@ -127,6 +127,26 @@ def test_a_passing_trouble_with_the_login_changes_no_password(campaigns: Campaig
     assert campaigns.phase("calm", "Succeeded", "Failed")["trials"]["succeeded"] == 2
 
 
+def test_a_campaign_waits_for_the_connections_that_another_one_holds(campaigns: Campaigns, tmp_path: Path) -> None:
+    """The server has 200: enough for the 60 workers of either, not for those of both."""
+    pool = {"cpu": 64, "maxNodes": 1}
+    trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(tmp_path / "flag")}}
+    campaigns.apply("first", trials=60, parallelism=60, pool=pool, trial=trial)
+    campaigns.until(lambda: campaigns.jobs("first"), "its Job")
+    campaigns.apply("second", trials=60, parallelism=60, pool=pool, trial=trial)
+    unsaid = (None, "Starting")
+    campaigns.wait("second", lambda _: campaigns.condition("second", "Running")["reason"] not in unsaid, "it said")
+    found = campaigns.condition("second", "Running")
+    assert (found["status"], found["reason"]) == ("False", "WaitsForConnections")
+    assert "waits for the connections of other campaigns" in campaigns.status("second")["message"]
+    assert "of which other campaigns have 120 / 2 a worker" in campaigns.status("second")["message"]
+    assert campaigns.condition("second", "Accepted")["status"] == "True"
+    assert campaigns.jobs("second") == []
+    campaigns.delete("first")
+    campaigns.until(lambda: campaigns.jobs("second"), "the Job of the one that waited")
+    campaigns.delete("second")
+
+
 def limit_connections(database: str, role: str, most: int) -> None:
     with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
         statement = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")

@@ -57,6 +57,10 @@ class ReasonWord(_Word):
     WORKERS_RUNNING = "WorkersRunning", "Workers run."
     STARTING = "Starting", "Workers are being made, or wait for what the message says."
     NOT_ACCEPTED = "NotAccepted", "Nothing runs for a specification that is not accepted."
+    WAITS_FOR_CONNECTIONS = (
+        "WaitsForConnections",
+        "Too few connections of the database are left beside those of other campaigns; it goes on when they end.",
+    )
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace leaves no room for a Job or a pod."
     JOB_REJECTED = "JobRejected", "The cluster refuses the Job: a policy, a webhook, a right that is missing."
     POD_REJECTED = "PodRejected", "The cluster refuses the Job's pods: Pod Security, a policy, a webhook."

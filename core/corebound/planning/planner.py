@@ -53,6 +53,7 @@ def make_plan(
     trial_seconds: float | None = None,
     experience: Experience = NO_EXPERIENCE,
     connections: int | None = None,
+    taken: int = 0,
 ) -> Plan:
     """Plan a campaign on a pool.
 
@@ -62,6 +63,7 @@ def make_plan(
         trial_seconds: wall time of one trial with the planned threads, as somebody says; goes before what is measured.
         experience: what earlier runs of this campaign have shown: what is left, and how long its trials take.
         connections: how many connections the database has for workers, two each; None without a limit.
+        taken: how many of them the workers of other campaigns have.
 
     Raises:
         PlanError: what is asked for cannot run on this pool; the text holds the arithmetic and what would fit.
@@ -70,7 +72,7 @@ def make_plan(
     _refuse_empty_pool(spec, pool)
     threads = _threads(spec, pool)
     left = trials_left(spec, experience.closed)
-    workers = _workers(spec, pool, trials=left, threads=threads.number, connections=connections)
+    workers = _workers(spec, pool, trials=left, threads=threads.number, connections=connections, taken=taken)
     time = _trial_time(trial_seconds, experience)
     figures = Figures(
         spec=spec, pool=pool, threads=threads.number, trial_seconds=time.seconds, closed=experience.closed
@@ -137,24 +139,26 @@ def _threads(spec: CampaignSpec, pool: Pool) -> _Choice:
     return _Choice(number=threads, reason=f"{threads}: set in spec.threads")
 
 
-def _workers(spec: CampaignSpec, pool: Pool, *, trials: int, threads: int, connections: int | None) -> _Choice:
+def _workers(
+    spec: CampaignSpec, pool: Pool, *, trials: int, threads: int, connections: int | None, taken: int
+) -> _Choice:
     """As many as asked for or as fit, never more than trials."""
     per_node = limits_per_node(pool, threads=threads, memory_bytes=spec.trial.memory)
     limits = {name: pool.nodes * count for name, count in per_node.items()}
     if connections is not None:
-        limits["connections"] = connections // CONNECTIONS_PER_WORKER
+        limits["connections"] = max(0, connections - taken) // CONNECTIONS_PER_WORKER
     fitting = min(limits.values())
     if fitting < 1:
         message = (
-            f"the database has {connections} connections for workers, one worker needs {CONNECTIONS_PER_WORKER}. "
-            f"Raise max_connections of the server."
+            f"the database has {connections} connections for workers{_taken(taken)}, one worker needs "
+            f"{CONNECTIONS_PER_WORKER}. Raise max_connections of the server."
         )
         raise PlanError(message)
     explanations = {
         "cores": f"{number_text(pool.cores)} cores / {threads} a worker{_on_nodes(pool)}",
         "memory": f"{bytes_text(pool.memory_bytes or 0)} / {bytes_text(spec.trial.memory)} a worker{_on_nodes(pool)}",
         "pods": f"{pool.pods} pods{_on_nodes(pool)}",
-        "connections": f"{connections} database connections / {CONNECTIONS_PER_WORKER} a worker",
+        "connections": f"{connections} database connections{_taken(taken)} / {CONNECTIONS_PER_WORKER} a worker",
     }
     tightest = min(limits, key=lambda name: limits[name])
     if spec.parallelism == "auto":
@@ -169,6 +173,10 @@ def _workers(spec: CampaignSpec, pool: Pool, *, trials: int, threads: int, conne
             number=wanted, reason=f"{wanted}: one for each trial (spec.parallelism {spec.parallelism} is more)"
         )
     return _Choice(number=wanted, reason=f"{wanted}: set in spec.parallelism ({fitting} would fit)")
+
+
+def _taken(connections: int) -> str:
+    return f", of which other campaigns have {connections}" if connections else ""
 
 
 def _too_many_workers(wanted: int, fitting: int, pool: Pool, threads: int, tightest: str, explanation: str) -> str:

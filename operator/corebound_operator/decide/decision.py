@@ -27,6 +27,7 @@ from corebound_operator.decide.world import (
     KeepPlan,
     Problem,
     RequestStop,
+    SpecProblem,
     World,
 )
 
@@ -61,8 +62,10 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
         return _finishing(ledger, ending)
     if ending is not None or spec.suspend:
         return _suspending(world, ledger, ending)
-    if isinstance(world.plan, Problem):
+    if isinstance(world.plan, SpecProblem):
         return _refused(world, world.plan, again_in=PLANNED_AGAIN_SECONDS)
+    if isinstance(world.plan, Problem):
+        return _waits(world, ledger, world.plan)
     if world.plan is None:
         return _away(world, Problem(reason=ReasonWord.NOT_ASKED, message="the plan waits for the database"))
     return _running(world, ledger, world.plan, poll_seconds=poll_seconds)
@@ -81,6 +84,12 @@ def _refused(world: World, problem: Problem, *, again_in: float | None = None) -
 def _away(world: World, problem: Problem) -> Decision:
     """The database does not answer: workers wait for it by themselves, nothing is touched."""
     phase = Phase.RUNNING if any(job.is_live for job in world.jobs) else Phase.PENDING
+    return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=AWAY_SECONDS)
+
+
+def _waits(world: World, ledger: LedgerSummary, problem: Problem) -> Decision:
+    """Nothing is made before others leave what it needs; that may be soon."""
+    phase = Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=AWAY_SECONDS)
 
 

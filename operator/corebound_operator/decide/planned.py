@@ -29,15 +29,19 @@ def lasting_plan(
     at_work: bool,
     experience: Experience,
     connections: int | None,
+    taken: int = 0,
 ) -> Plan:
     """The plan on the pool there is now, but no smaller one than ``before`` where only the pool has become smaller.
 
-    ``at_work`` is whether it has pods now. Raises :class:`PlanError`.
+    ``at_work`` is whether it has pods now; of the database's ``connections`` other campaigns have ``taken`` some. Raises
+    :class:`PlanError`.
     """
     try:
-        plan = make_plan(campaign, find_pool(), experience=experience, connections=connections)
+        plan = make_plan(campaign, find_pool(), experience=experience, connections=connections, taken=taken)
     except PlanError:
-        as_before = _plan_as_before(campaign, before, experience=experience)
+        # What it has at work has its connections; what is to come, none.
+        left = None if connections is None or at_work else connections
+        as_before = _plan_as_before(campaign, before, experience=experience, connections=left, taken=taken)
         if as_before is None:
             raise
         return as_before
@@ -47,7 +51,14 @@ def lasting_plan(
     return plan
 
 
-def _plan_as_before(campaign: SearchCampaign, before: DecidedPlan | None, *, experience: Experience) -> Plan | None:
+def _plan_as_before(
+    campaign: SearchCampaign,
+    before: DecidedPlan | None,
+    *,
+    experience: Experience,
+    connections: int | None = None,
+    taken: int = 0,
+) -> Plan | None:
     """None where there was no plan, or where the campaign asks for more than it had."""
     if before is None:
         return None
@@ -59,6 +70,6 @@ def _plan_as_before(campaign: SearchCampaign, before: DecidedPlan | None, *, exp
         source="as it was planned before: there are fewer nodes now, its pods wait for them",
     )
     try:
-        return make_plan(campaign, pool, experience=experience)
+        return make_plan(campaign, pool, experience=experience, connections=connections, taken=taken)
     except PlanError:
         return None

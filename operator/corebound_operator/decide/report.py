@@ -172,6 +172,8 @@ def _running(world: World, decision: Decision, phase: Phase) -> tuple[ConditionS
         return ConditionStatus.TRUE, ReasonWord.WORKERS_RUNNING, f"{count_text(ready, 'worker')} running"
     if world.trouble is not None:
         return ConditionStatus.FALSE, world.trouble.reason, world.trouble.message
+    if isinstance(world.plan, Problem) and not isinstance(world.plan, SpecProblem):
+        return ConditionStatus.FALSE, world.plan.reason, world.plan.message
     if isinstance(world.campaign, Problem) or isinstance(world.plan, Problem):
         return ConditionStatus.FALSE, ReasonWord.NOT_ACCEPTED, "nothing runs for a specification that is not accepted"
     return ConditionStatus.FALSE, ReasonWord.STARTING, decision.message

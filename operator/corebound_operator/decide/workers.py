@@ -66,6 +66,16 @@ def size_of_jobs(live: JobView, *, wanted: int, most: int, claimable: int, lost:
             yield ResizeJob(name=live.name, parallelism=wanted + lost)
 
 
+def places_of(jobs: Sequence[JobView], actions: Sequence[Action], *, wanted: int) -> int:
+    """How many workers there are, or may be at any moment without another turn; none where nothing runs nor is to."""
+    grows = any(
+        isinstance(each, CreateJob | ResizeJob) or (isinstance(each, SuspendJob) and not each.suspend)
+        for each in actions
+    )
+    waits = any(job.is_live and (job.queued or not job.suspended) for job in jobs)
+    return max(wanted if grows or waits else 0, sum(job.active for job in jobs))
+
+
 def stop_jobs(jobs: Sequence[JobView], *, why: str) -> Iterator[Action]:
     """Every live Job lets its pods go."""
     for job in jobs:

@@ -31,6 +31,7 @@ from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.decision import decide
 from corebound_operator.decide.planned import lasting_plan
 from corebound_operator.decide.pods import refused_job
+from corebound_operator.decide.workers import places_of
 from corebound_operator.decide.world import (
     BeginCampaign,
     CountTime,
@@ -46,6 +47,7 @@ from corebound_operator.decide.world import (
     SuspendJob,
     World,
 )
+from corebound_operator.loop.connections import Connections
 from corebound_operator.loop.jobs import Jobs
 from corebound_operator.loop.namespaces import GOING
 from corebound_operator.loop.objects import GOOD_SECONDS, Objects
@@ -95,7 +97,7 @@ class Reconciler:
         looked: Callable[[float], None],
     ) -> None:
         self._cluster, self._databases, self._pools = cluster, databases, pools
-        self._namespaces = namespaces
+        self._namespaces, self._connections = namespaces, Connections()
         self._recorder, self._settings, self._observe = recorder, settings, observe
         self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
         self.objects = Objects(cluster, self._jobs)
@@ -131,7 +133,8 @@ class Reconciler:
         """Look at the ledger, decide, act, write the status."""
         namespace, uid = key[0], found["metadata"]["uid"]
         campaign = _campaign(found)
-        ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid)
+        taken = self._connections.of_others(uid)
+        ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid, taken=taken)
         if isinstance(plan, SpecProblem) and isinstance(summary, Problem):
             campaign = plan  # refused before it came into the ledger
         world = World(
@@ -148,6 +151,8 @@ class Reconciler:
             self._observe(key, summary)
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
+        if not self._holds(world, decision, uid, taken=taken):
+            return 0.0  # another campaign was quicker: this one is planned anew
         grows = any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions)
         if (grows or world.pods_leave) and self._namespaces.is_going(namespace):
             self._let_go(jobs, namespace=namespace)
@@ -166,7 +171,7 @@ class Reconciler:
         return self._statuses.write(found, world, decision)
 
     def _ledger(
-        self, campaign: SearchCampaign | SpecProblem, jobs: tuple[JobView, ...], *, namespace: str, uid: str
+        self, campaign: SearchCampaign | SpecProblem, jobs: tuple[JobView, ...], *, namespace: str, uid: str, taken: int
     ) -> tuple[Ledger | None, LedgerSummary | Problem, Plan | Problem | None]:
         """The namespace's ledger, the campaign in it, and the plan for what is left of it."""
         if isinstance(campaign, SpecProblem):
@@ -187,12 +192,27 @@ class Reconciler:
             self._databases.forget(namespace)
             return None, Problem(reason=_storage_reason(error), message=str(error)), None
         try:
-            return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace)
+            return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace, taken=taken)
         except PlanError as error:
-            return ledger, summary, SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
+            refusal = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
+        try:
+            self._plan(campaign, summary, jobs, namespace=namespace, taken=0)
+        except PlanError:
+            return ledger, summary, refusal
+        waits = f"waits for the connections of other campaigns: {refusal.message}"
+        return ledger, summary, Problem(reason=ReasonWord.WAITS_FOR_CONNECTIONS, message=waits)
+
+    def _holds(self, world: World, decision: Decision, uid: str, *, taken: int) -> bool:
+        """Whether the database has a place for all workers that there are, or are to be made now."""
+        if isinstance(world.ledger, Problem):
+            return True
+        left = world.ledger.campaign.trials - world.ledger.done
+        wanted = 0 if world.plan is None or isinstance(world.plan, Problem) else min(world.plan.workers, left)
+        places = places_of(world.jobs, decision.actions, wanted=wanted)
+        return self._connections.hold(uid, workers=places, taken=taken)
 
     def _plan(
-        self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str
+        self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str, taken: int
     ) -> Plan:
         """For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave by
         themselves and must not be taken away before.
@@ -205,6 +225,7 @@ class Reconciler:
             at_work=any(job.is_live and not job.suspended for job in jobs),
             experience=replace(summary.experience, closed=0),
             connections=self._databases.connections(namespace),
+            taken=taken,
         )
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
@@ -301,6 +322,7 @@ class Reconciler:
             self._made.pop(before, None)
         self._statuses.forget(before)
         self._pods.forget(before)
+        self._connections.let_go(before)
         self._databases.leave(key[0], campaign_uid=before)
 
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def planned(
-    nodes: int | None, before: DecidedPlan | None = None, *, at_work: bool = True, connections: int = 1000, **spec: Any
+    nodes: int | None,
+    before: DecidedPlan | None = None,
+    *,
+    at_work: bool = True,
+    connections: int = 1000,
+    taken: int = 0,
+    **spec: Any,
 ) -> Plan:
     """On so many nodes of four cores; without nodes none can be found."""
 
@@ -35,6 +41,7 @@ def planned(
         at_work=at_work,
         experience=Experience(),
         connections=connections,
+        taken=taken,
     )
 
 
