@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from importlib import resources
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -27,9 +30,6 @@ from corebound.reporting.report.markup import Markup, element
 from corebound.reporting.report.page import html_report
 
 from .searches import HOSTILE, search
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ECHARTS = "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
 """SHA-256 of ``dist/echarts.min.js`` in the npm package echarts 6.1.0."""
@@ -183,6 +183,22 @@ def test_infinite_values_are_texts_in_json_and_left_out_of_figures() -> None:
     assert report_mapping(data)["trials"][3]["values"] == {"loss": "inf"}
     json_report(data)
     assert "1 infinite values are not shown" in html_report(data)
+
+
+def test_importances_import_nothing_that_takes_longer_than_they_do() -> None:
+    program = """if True:
+        import importlib.util, sys
+        from tests.report.searches import search
+        assert search(40).importance.shares
+        assert "sklearn" not in sys.modules
+        assert importlib.util.find_spec("sklearn"), "there is none to be imported"
+    """
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_markdown_is_a_table_whatever_users_write() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import random
+import sys
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corebound.api.records import SlotState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import optuna
 
@@ -66,6 +67,8 @@ def _shares(
 ) -> dict[str, float]:
     import optuna
 
+    with _without_scikit_learn():
+        import optuna.importance
     spaces = {
         name: optuna.distributions.json_to_distribution(json.dumps(widest(described[name]))) for name in described
     }
@@ -93,6 +96,19 @@ def _shares(
             return optuna.importance.get_param_importances(study, target=target)
     finally:
         optuna.logging.set_verbosity(level)
+
+
+@contextlib.contextmanager
+def _without_scikit_learn() -> Iterator[None]:
+    """Optuna's package of importances imports it, if it is there, for others than ours: most of a report's time."""
+    there = "sklearn" in sys.modules
+    if not there:
+        sys.modules["sklearn"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if not there:
+            del sys.modules["sklearn"]
 
 
 def _mean_rank(study: optuna.Study) -> Callable[[optuna.trial.FrozenTrial], float]:
