@@ -53,6 +53,24 @@ SAMPLER_OPTIONS: Final = {
     "gp": ("deterministic_objective", "n_startup_trials", "warn_independent_sampling"),
     "nsga2": ("crossover_prob", "mutation_prob", "population_size", "swapping_prob"),
 }
+_OWN_SAMPLER: Final = (
+    "is made in Python; write a function that makes the sampler and name it in search.sampler.entrypoint"
+)
+SAID_ELSEWHERE: Final = {
+    "seed": "stands beside the options: search.sampler.seed",
+    "search_space": "is what search.parameters declares; write each there, with its choices, or low, high and step",
+    "constraints_func": "is not needed: the objective itself says trial.set_constraint(name, value), which is broken above 0",
+    "independent_sampler": _OWN_SAMPLER,
+    "categorical_distance_func": _OWN_SAMPLER,
+    "gamma": _OWN_SAMPLER,
+    "weights": _OWN_SAMPLER,
+    "crossover": _OWN_SAMPLER,
+    "mutation": _OWN_SAMPLER,
+    "elite_population_selection_strategy": _OWN_SAMPLER,
+    "child_generation_strategy": _OWN_SAMPLER,
+    "after_trial_strategy": _OWN_SAMPLER,
+}
+"""Keywords of Optuna's samplers that are no options here, and what takes their place."""
 PRUNER_OPTIONS: Final = {
     "none": (),
     "median": ("interval_steps", "n_min_trials", "n_startup_trials", "n_warmup_steps"),
@@ -108,8 +126,11 @@ class Sampler(Model):
 
     def _known_options(self) -> Iterator[Finding]:
         if not self.entrypoint:
+            elsewhere = [name for name in self.options if name in SAID_ELSEWHERE]
+            yield from ((("options", name), SAID_ELSEWHERE[name]) for name in elsewhere)
+            others = [name for name in self.options if name not in elsewhere]
             allowed = SAMPLER_OPTIONS[self.kind]
-            yield from unknown(self.options, allowed, what=f"option of the {self.kind} sampler", at=("options",))
+            yield from unknown(others, allowed, what=f"option of the {self.kind} sampler", at=("options",))
 
 
 class Pruner(Model):

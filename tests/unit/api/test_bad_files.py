@@ -114,6 +114,17 @@ BAD: Final = [
             "enqueue[0].layers: found 2.5, which the parameter 'layers' does not allow",
         ],
     ),
+    (
+        "name: tpe, options: {n_startup_trials: 5}",
+        "name: nsga2, options: {constraints_func: c, search_space: {x: [1]}, seed: 3, mutation: m, popsize: 9}",
+        [
+            "options.constraints_func: is not needed: the objective itself says trial.set_constraint(name, value)",
+            "options.search_space: is what search.parameters declares",
+            "options.seed: stands beside the options: search.sampler.seed",
+            "options.mutation: is made in Python; write a function that makes the sampler",
+            "options.popsize: is no option of the nsga2 sampler",
+        ],
+    ),
     ("name: tpe", "name: bayes", ["sampler.name: found 'bayes', expected tpe, random, grid, qmc, cmaes, gp or nsga2"]),
     ("name: tpe,", 'name: tpe, entrypoint: "a:b",', ["sampler.entrypoint: found beside the name tpe"]),
     (
