@@ -115,8 +115,10 @@ def outcome_lines(result: dict[str, Any]) -> list[str]:
         params = ", ".join(f"{name}={_shown(value)}" for name, value in result["best"]["params"].items())
         found = f"{_shown(result['best']['value'])} in slot {result['best']['slot']}"
         lines.append(f"  best        {found}: {params}" if params else f"  best        {found}")
-    if result["front_size"] is not None:
+    if result["front_size"]:
         lines.append(f"  best        {result['front_size']} on front")
+    elif not result["best"] and result["counts"].get("succeeded"):
+        lines.append("  best        none: every trial with a result breaks a constraint")
     plan = f"{count_text(result['workers'], 'worker')} x {count_text(result['threads'], 'thread')}"
     lines.append(f"  plan        {plan}")
     if result["seconds"] is not None:

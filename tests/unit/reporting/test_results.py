@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from corebound.api.records import SlotRow, SlotState
 from corebound.reporting.headings import headings
 from corebound.reporting.pictures.page import trial_page
 from corebound.reporting.report.facts import top_table
-from corebound.reporting.results import results_csv, results_table
+from corebound.reporting.results import outcome, outcome_lines, results_csv, results_table
 
 from ...report.searches import search
 
@@ -46,3 +47,12 @@ def test_headings_are_the_names_where_none_is_taken() -> None:
         ["params.a", "params.params.a"],
         ["values.a"],
     )
+
+
+def test_an_outcome_without_a_trial_that_keeps_all_constraints_says_so() -> None:
+    for metrics in (["loss"], ["loss", "latency"]):
+        found = search(10, metrics=metrics).summary
+        broken = outcome(replace(found, best=None, front_size=None if len(metrics) == 1 else 0))
+        assert "  best        none: every trial with a result breaks a constraint" in outcome_lines(broken)
+        nothing = outcome_lines({**broken, "counts": {"failed": 10}})
+        assert not any(line.startswith("  best") for line in nothing)
