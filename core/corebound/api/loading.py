@@ -297,6 +297,8 @@ def _message(detail: Any, allowed: list[str]) -> str:
         is_type = kind == "union_tag_invalid"
         value, subject = (found.get("type"), "type ") if is_type else (found, "")
         hint = nearest(value, names) if len(names) > 1 else ""
+        if is_type and isinstance(value, str) and value in _TYPES_ELSEWHERE:
+            hint = f"; write {_TYPES_ELSEWHERE[value]}"
         return f"found {subject}{shown(value)}, expected {either(names)}{hint}"
     if kind in _BOUNDS:
         return f"found {shown(found)}, expected {_BOUNDS[kind].format(**context)}"
@@ -306,6 +308,15 @@ def _message(detail: Any, allowed: list[str]) -> str:
     return f"found {shown(found)}, expected {_EXPECTED[kind]}{hint}"
 
 
+_TYPES_ELSEWHERE: Final = {
+    "uniform": "type: float",
+    "double": "type: float",
+    "loguniform": "type: float, log: true",
+    "bool": "type: categorical, choices: [true, false]",
+    "boolean": "type: categorical, choices: [true, false]",
+    "choice": "type: categorical",
+}
+"""What other programs call kinds of parameters."""
 _BOUNDS: Final = {
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",

@@ -72,7 +72,12 @@ def check_number(value: object) -> object:
 def check_choice(value: object) -> object:
     """A text, a number, true or false. Raises ValueError."""
     if not isinstance(value, str | int | float):
-        raise ValueError(f"found {shown(value)}, expected a text, a number, true or false")
+        remedy = (
+            ""
+            if value is not None
+            else "; where None is meant write a text such as none, and let the objective read it so"
+        )
+        raise ValueError(f"found {shown(value)}, expected a text, a number, true or false{remedy}")
     return value
 
 

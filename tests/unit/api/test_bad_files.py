@@ -88,7 +88,13 @@ BAD: Final = [
     # null
     ("trials: 10", "trials:", ["5: spec.trials: found null (written nothing), expected a whole number"]),
     ("{name: good}", "", ["3: metadata: found null (written nothing), expected a mapping"]),
-    (LAYERS, "type: categorical, choices: [a, ~]", ["choices[1]: found null (written ~), expected a text, a number"]),
+    (
+        LAYERS,
+        "type: categorical, choices: [a, ~]",
+        [
+            "choices[1]: found null (written ~), expected a text, a number, true or false; where None is meant write a text"
+        ],
+    ),
     # the search
     ("name: layers", "name: lr", ["13: spec.search.parameters[1].name: found parameter 'lr' more than once"]),
     ("name: layers", "name: y", ["parameters[1].name: found true (written y), expected a name (put it in quotes)"]),
@@ -96,6 +102,11 @@ BAD: Final = [
         "type: int",
         "type: integer",
         ["parameters[1]: found type 'integer', expected float, int or categorical; did you"],
+    ),
+    (
+        "type: int",
+        "type: bool",
+        ["parameters[1]: found type 'bool', expected float, int or categorical; write type: categorical, choices: ["],
     ),
     ("type: int, ", "", ["parameters[1]: found no type, expected type: float, int or categorical"]),
     (
