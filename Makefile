@@ -9,7 +9,8 @@ BIN := .venv/bin
 
 help:
 	@echo "make demo                 run a real search on this machine (about 2 minutes after the first download)"
-	@echo "make test                 lint, types, import rules and every test; status 3 when some could not run here"
+	@echo "make test                 lint, types, import rules and every test; status 3 when some could not run here;"
+	@echo "                          on a cluster that is there already: tests/node/README.md;"
 	@echo "                          KUBERNETES=1.36: on that version (else the API server is of the newest, the node of the oldest)"
 	@echo "make crds                 write crds/searchcampaigns.yaml anew, after a change of the models"
 	@echo "make cluster              a Kubernetes control plane on this machine, until Ctrl-C"

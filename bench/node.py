@@ -66,8 +66,7 @@ def main() -> None:
     images = build_images()
     figures: dict[str, list[float]] = defaultdict(list)
     with running_node(images) as node:
-        node.volume("results", owner=999)
-        release = Release(node.plane, images)
+        release = Release(node)
         node.plane.kubectl("create", "namespace", NAMESPACE)
         for _ in range(options.rounds):
             for name, figure in one_round(node, release, images.trial).items():

@@ -6,6 +6,7 @@ What a test may need stands in ``.ci/needs.tsv``, which the set-up reads, too.
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,25 +22,16 @@ MISSING_STATUS: Final = 3
 DID_NOT_RUN: Final = pytest.StashKey[dict[str, list[str]]]()
 NEEDS_TABLE: Final = Path(__file__).parents[1] / ".ci" / "needs.tsv"
 BUILDING: Final = ("root", "buildah", "debootstrap", "node-programs")
+OWN_NODE: Final = ("openssl", "namespaces", "containerd", "runc", "cni", "ip", "nft", "iptables", "ipset")
+IS_GIVEN: Final = bool(os.environ.get("COREBOUND_TEST_KUBECONFIG"))
+"""A cluster that takes the place of a node of our own (tests/node/README.md)."""
 NEEDED_BY_FIXTURES: Final[dict[str, tuple[str, ...]]] = {
     "server": ("user-namespaces",),
     "home": ("user-namespaces",),
     "plane": ("kubernetes",),
     "browser": ("browser",),
     "images": BUILDING,
-    "node": (
-        *BUILDING,
-        "openssl",
-        "helm",
-        "namespaces",
-        "containerd",
-        "runc",
-        "cni",
-        "ip",
-        "nft",
-        "iptables",
-        "ipset",
-    ),
+    "node": (*BUILDING, "helm", *(("kubernetes",) if IS_GIVEN else OWN_NODE)),
 }
 """The first two start the embedded PostgreSQL, the third a control plane, the last one a whole node."""
 

@@ -24,6 +24,8 @@ from ..cluster.operator_process import OperatorProcess, running_operator
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..cluster.access import Access
+
 Manifest = dict[str, Any]
 
 CUSTOM_RESOURCE = Path(__file__).parents[2] / "crds" / "searchcampaigns.yaml"
@@ -96,7 +98,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 class Campaigns:
     """What a user does with kubectl, in one namespace."""
 
-    plane: ControlPlane
+    plane: Access
     cluster: Cluster
     operator: Any
     """An OperatorProcess; on a node its release, which has only the log."""

@@ -31,7 +31,6 @@ def node() -> Iterator[Path]:
     """Its kubeconfig."""
     images = build_images()
     with running_node(images) as started:
-        started.volume("results", owner=999)
         print("A node of this machine's cores runs, with a volume for a database and these images:\n")
         print("\n".join(images.all()), "\n\nIn another terminal:\n")
         yield started.plane.kubeconfig

@@ -21,6 +21,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .access import Access
 from .build import minor_of, program
 
 if TYPE_CHECKING:
@@ -45,21 +46,15 @@ NOT_NEEDED: Final = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlPlane:
+class ControlPlane(Access):
     """A running one, and how to reach it."""
 
-    folder: Path
     url: str
     token: str
     operator_token: str
     """Of the user ``corebound-operator``, who may nothing until a test binds a role to that name."""
     minor: str
     """Of Kubernetes, such as ``1.37``."""
-
-    @property
-    def kubeconfig(self) -> Path:
-        """The administrator's."""
-        return self.folder / "kubeconfig"
 
     @property
     def port(self) -> int:
@@ -93,19 +88,6 @@ class ControlPlane:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{definition.name} is not served after {START_SECONDS:.0f} s")
             time.sleep(0.1)
-
-    def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
-        """What kubectl prints on stdout; on failure its stderr is the error."""
-        done = subprocess.run(
-            [str(self.program("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments],
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}")
-        return done.stdout if check else done.stdout + done.stderr
 
 
 @dataclass(frozen=True, kw_only=True)

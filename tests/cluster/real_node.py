@@ -42,7 +42,8 @@ START_SECONDS: Final = 120.0
 CGROUPS: Final = Path("/sys/fs/cgroup")
 POD_GROUPS: Final = "kubepods"
 WITHOUT: Final = ("horizontal-pod-autoscaler-controller",)
-SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+POSTGRESQL_USER: Final = 999
+"""Of the embedded database's container."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,16 @@ class RealNode:
 
     plane: ControlPlane
     folder: Path
+    images: Images
     enter: tuple[str, ...]
     """The command that starts another one on the node."""
+    name: str = NAME
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """DNS and the API server are no pods here, and its port is whatever was free."""
+        dns = {"ipBlocks": [{"cidr": f"{ADDRESS}/32"}]}
+        return {"networkPolicies": {"apiServerPorts": [443, self.plane.port], "dns": dns}}
 
     def runs(self, *command: str, check: bool = True) -> str:
         """What ``command`` prints on the node."""
@@ -65,13 +74,13 @@ class RealNode:
         """Whether this image is on the node."""
         return reference in self.runs(*self._ctr(), "images", "ls", "-q").split()
 
-    def take(self, reference: str) -> None:
-        """Bring an image that was built here to the node; nothing is pulled from anywhere.
+    def take(self, reference: str) -> str:
+        """Bring an image that was built here to the node, under its name; nothing is pulled from anywhere.
 
         What it had of the same name from earlier runs goes: nobody will ask for that again.
         """
         if self.has(reference):
-            return
+            return reference
         held = frozenset(self.runs(*self._ctr(), "content", "ls", "-q").split())
         with archived(reference, without=held) as archive:
             self.runs(*self._ctr(), "images", "import", str(archive))
@@ -79,6 +88,7 @@ class RealNode:
         for old in self.runs(*self._ctr(), "images", "ls", "-q").split():
             if old.startswith(f"{repository}:") and old != reference:
                 self.runs(*self._ctr(), "images", "rm", "--sync", old)
+        return reference
 
     def _ctr(self) -> tuple[str, ...]:
         return ("ctr", "-a", str(self.folder / "containerd.sock"), "-n", "k8s.io")
@@ -113,7 +123,10 @@ STORAGE_CLASS: Final[dict[str, Any]] = {
 
 @contextlib.contextmanager
 def running_node(images: Images) -> Iterator[RealNode]:
-    """A cluster of one node that has ``images``; ended on leaving. Raises AssertionError when it does not get ready."""
+    """A cluster of one node that has ``images`` and a volume for a database; ended on leaving.
+
+    Raises AssertionError when it does not get ready.
+    """
     kept = cache() / "containerd"
     kept.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as leaving, (kept / ".lock").open("w") as lock:
@@ -132,7 +145,7 @@ def running_node(images: Images) -> Iterator[RealNode]:
         plane = leaving.enter_context(running(folder / "plane", place))
         # Before the API server is asked to end: it would wait for the kubelet's connections.
         leaving.callback(_kill, process)
-        node = RealNode(plane=plane, folder=folder, enter=everything)
+        node = RealNode(plane=plane, folder=folder, images=images, enter=everything)
         _write_files(node, kept=kept, pause=images.pause)
         processes.append(_start_containerd(node))
         for reference in images.all():
@@ -147,6 +160,7 @@ def running_node(images: Images) -> Iterator[RealNode]:
         processes.append(start(folder, program("kube-router"), _policy_options(plane), everything))
         until(lambda: "-j" in node.runs(*POLICY_RULES, check=False), "kube-router's rules", folder)
         plane.kubectl("apply", "-f", "-", text=json.dumps(STORAGE_CLASS))
+        node.volume("results", owner=POSTGRESQL_USER)
         yield node
 
 

@@ -1,13 +1,17 @@
 """A pod's containers seen from outside: the quota of their control group, and the threads that work in it.
 
-Both cgroup versions, as the kernel has them. What could go wrong: a container that ends while it is looked at, which then
-has neither threads nor time.
+Both cgroup versions, as the kernel has them, and the names that the kubelet's two drivers give. The standard library only: it
+runs as a program on the node (``watching.py`` starts it there), which reads UIDs of pods, one a line, and at the end of its
+input prints what it saw of each, one line of JSON. What could go wrong: a container that ends while it is looked at, which
+then has neither threads nor time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -26,6 +30,8 @@ class Container:
 
     group: Path
     """Of the CPU controller."""
+    top: Path = CGROUPS
+    """Where control groups are mounted."""
 
     @property
     def quota(self) -> float | None:
@@ -42,7 +48,7 @@ class Container:
         if (self.group / "cpu.stat").exists() and (self.group / "cpu.max").exists():
             lines = dict(line.split() for line in (self.group / "cpu.stat").read_text().splitlines())
             return int(lines["usage_usec"]) / 1e6
-        accounted = CGROUPS / "cpuacct" / self.group.relative_to(CGROUPS / "cpu")
+        accounted = self.top / "cpuacct" / self.group.relative_to(self.top / "cpu")
         return int((accounted / "cpuacct.usage").read_text()) / 1e9
 
     def threads(self) -> dict[tuple[int, int], tuple[str, int]]:
@@ -58,16 +64,24 @@ class Container:
         return found
 
 
-def containers(pod_uid: str) -> list[Container]:
+def containers(pod_uid: str, top: Path = CGROUPS) -> list[Container]:
     """The containers of a pod that runs, its sandbox (which has no quota) left out."""
-    tops = [CGROUPS / "cpu" / "kubepods", CGROUPS / "kubepods"]
-    pods = [path for top in tops for path in (top / f"pod{pod_uid}", top / "burstable" / f"pod{pod_uid}")]
     found = []
-    for group in [group for pod in pods for group in pod.glob("*/")]:
+    for group in [group for pod in pod_groups(pod_uid, top) for group in pod.glob("*/")]:
         with contextlib.suppress(OSError):  # it has just ended
-            if (container := Container(group)).quota is not None:
+            if (container := Container(group, top)).quota is not None:
                 found.append(container)
     return found
+
+
+def pod_groups(pod_uid: str, top: Path) -> list[Path]:
+    """Where the kubelet puts a pod: ``kubepods/burstable/pod1-2`` by itself, and by way of systemd
+    ``kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice``. In kind, below a group of the kubelet's.
+    """
+    hierarchy = top / "cpu" if (top / "cpu").is_dir() else top
+    above = [f"{kubelet}*kubepods*/{quality}" for kubelet in ("", "kubelet*/") for quality in ("", "*/")]
+    names = (f"pod{pod_uid}", f"*-pod{pod_uid.replace('-', '_')}.slice")
+    return [group for place in above for name in names for group in hierarchy.glob(place + name)]
 
 
 @dataclass
@@ -86,9 +100,10 @@ class Seen:
 class Watcher:
     """Looks at every container of the given pods twice a second, until :meth:`stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, top: Path = CGROUPS) -> None:
         self.seen: dict[str, Seen] = {}
         """By the pod's UID."""
+        self._top = top
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -106,7 +121,7 @@ class Watcher:
         while not self._over.wait(0.5):
             now = time.monotonic()
             for uid, seen in list(self.seen.items()):
-                for container in containers(uid):
+                for container in containers(uid, self._top):
                     try:
                         self._look(container, seen, interval=now - before)
                     except (OSError, ValueError):
@@ -128,3 +143,17 @@ class Watcher:
             # are those that were at work in the interval before, too.
             seen.at_work.append(len(busy & seen.busy))
         seen.last, seen.busy = threads, busy
+
+
+def main() -> None:
+    """``python containers.py FOLDER``: where the node's control groups are mounted."""
+    watcher = Watcher(Path(sys.argv[1]))
+    for line in sys.stdin:
+        watcher.add(line.strip())
+    for uid, seen in watcher.stop().items():
+        quotas, work = sorted(seen.quotas), seen.at_work
+        print(json.dumps({"pod": uid, "quotas": quotas, "at_work": work, "cpu_seconds": seen.cpu_seconds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..cluster.build import program
-from ..cluster.real_node import ADDRESS
+from ..cluster.access import RELEASE_NAMESPACE
 
 if TYPE_CHECKING:
-    from ..cluster.control_plane import ControlPlane
-    from ..cluster.images import Images
+    import subprocess
+
+    from ..cluster.access import ClusterNode
 
 CHART: Final = Path(__file__).parents[2] / "charts" / "corebound"
-NAMESPACE: Final = "corebound-system"
+WAIT: Final = "300s"
+"""A cluster may have to attach a disk first."""
 
 
 def split(reference: str) -> dict[str, str]:
@@ -25,63 +24,42 @@ def split(reference: str) -> dict[str, str]:
 
 
 class Release:
-    """One release. Its values differ from the defaults where a small machine has to be told."""
+    """One release. Its values differ from the defaults where a small machine, or the node's cluster, has to be told."""
 
-    def __init__(
-        self, plane: ControlPlane, images: Images, *, name: str = "corebound", namespace: str = NAMESPACE
-    ) -> None:
-        self.plane, self.name, self.namespace = plane, name, namespace
-        self.values: dict[str, Any] = {
+    def __init__(self, node: ClusterNode, *, name: str = "corebound", namespace: str = RELEASE_NAMESPACE) -> None:
+        self.plane, self.name, self.namespace = node.plane, name, namespace
+        own: dict[str, Any] = {
             "images": {
-                "operator": split(images.operator),
-                "trial": split(images.trial),
-                "postgresql": split(images.postgresql),
+                "operator": split(node.images.operator),
+                "trial": split(node.images.trial),
+                "postgresql": split(node.images.postgresql),
             },
             # Two cores for two trials of one thread: nothing is left to reserve.
             "operator": {"heartbeatSeconds": 1, "resources": {"requests": {"cpu": "0"}}},
-            # DNS and the API server are no pods here, and its port is whatever was free.
-            "networkPolicies": {
-                "apiServerPorts": [443, plane.port],
-                "dns": {"ipBlocks": [{"cidr": f"{ADDRESS}/32"}]},
-            },
             "database": {"embedded": {"storage": "1Gi", "resources": {"requests": {"cpu": "0", "memory": "256Mi"}}}},
         }
+        self.values = merged(own, node.values)
 
     def helm(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Helm with the administrator's rights."""
-        done = subprocess.run(
-            [
-                str(program("helm")),
-                "--kubeconfig",
-                str(self.plane.kubeconfig),
-                "--namespace",
-                self.namespace,
-                *arguments,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "HELM_CACHE_HOME": str(self.plane.folder), "HELM_CONFIG_HOME": str(self.plane.folder)},
-        )
+        done = self.plane.helm(*arguments, namespace=self.namespace)
         if check and done.returncode:
             raise AssertionError(f"helm {' '.join(arguments)}: {done.stderr}\n{self.told()}")
         return done
 
     def install(self, *options: str, check: bool = True, **values: Any) -> subprocess.CompletedProcess[str]:
         """``helm install --wait``."""
-        wait = ("--wait", "--timeout", "120s")
+        wait = ("--wait", "--timeout", WAIT)
         return self.helm(
             "install", self.name, str(CHART), "--create-namespace", *wait, *self._values(values), *options, check=check
         )
 
     def upgrade(self, *options: str, chart: Path = CHART, **values: Any) -> subprocess.CompletedProcess[str]:
         """``helm upgrade --wait`` to ``chart``."""
-        return self.helm(
-            "upgrade", self.name, str(chart), "--wait", "--timeout", "120s", *self._values(values), *options
-        )
+        return self.helm("upgrade", self.name, str(chart), "--wait", "--timeout", WAIT, *self._values(values), *options)
 
     def uninstall(self) -> None:
-        self.helm("uninstall", self.name, "--wait", "--timeout", "120s")
+        self.helm("uninstall", self.name, "--wait", "--timeout", WAIT)
 
     @property
     def prefix(self) -> str:

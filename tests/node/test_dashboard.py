@@ -10,7 +10,7 @@ from .release import split
 
 if TYPE_CHECKING:
     from ..apiserver.conftest import Campaigns
-    from ..cluster.real_node import RealNode
+    from ..cluster.access import ClusterNode
     from .release import Release
 
 SECONDS = 300.0
@@ -18,7 +18,7 @@ SECONDS = 300.0
 
 
 def test_a_campaigns_study_is_on_the_dashboard(
-    release: Release, campaigns: Campaigns, node: RealNode, dashboard_image: str
+    release: Release, campaigns: Campaigns, node: ClusterNode, dashboard_image: str
 ) -> None:
     resources = {"requests": {"cpu": "0"}}
     dashboard = {"enabled": True, "image": split(dashboard_image), "resources": resources}
@@ -38,7 +38,7 @@ def test_a_campaigns_study_is_on_the_dashboard(
     assert [each["study_name"].split("/")[-1] for each in studies] == ["shown"]
 
 
-def _answer(node: RealNode, path: str, *, has_login: bool) -> str:
+def _answer(node: ClusterNode, path: str, *, has_login: bool) -> str:
     """What the dashboard says through the API server as soon as it has a login that works, or has none."""
     deadline = time.monotonic() + SECONDS
     while True:

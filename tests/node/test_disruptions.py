@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..apiserver.cli_user import User
-from ..cluster.real_node import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..apiserver.conftest import Campaigns
+    from ..cluster.access import ClusterNode
 
 # 90 steps of a tenth of a second, each a checkpoint: the file that the next attempt goes on from.
 STEPS = """
@@ -58,17 +58,17 @@ def test_an_evicted_pods_trial_goes_on_elsewhere(campaigns: Campaigns, tmp_path:
     assert [row["values"]["loss"] for row in found] == [90.0, 90.0]
 
 
-def test_a_drained_node_gives_its_trials_back(campaigns: Campaigns, tmp_path: Path) -> None:
+def test_a_drained_node_gives_its_trials_back(campaigns: Campaigns, node: ClusterNode, tmp_path: Path) -> None:
     stepping(campaigns, "drained")
     selector = "--pod-selector=corebound.dev/campaign=drained"
-    campaigns.plane.kubectl("drain", NAME, selector, "--delete-emptydir-data", "--force", "--timeout=100s")
     try:
+        node.plane.kubectl("drain", node.name, selector, "--delete-emptydir-data", "--force", "--timeout=100s")
         campaigns.wait(
             "drained", lambda _: campaigns.condition("drained", "Running")["reason"] == "Unschedulable", "it said"
         )
         assert "unschedulable" in campaigns.condition("drained", "Running")["message"]
     finally:
-        campaigns.plane.kubectl("uncordon", NAME)
+        node.plane.kubectl("uncordon", node.name)
     assert campaigns.phase("drained", "Succeeded", "Failed")["trials"]["succeeded"] == 2
     assert [row["attempts"] for row in rows(campaigns, "drained", tmp_path)] == [2, 2]
 

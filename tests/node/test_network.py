@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ..cluster.real_node import ADDRESS
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ..cluster.real_node import RealNode
     from .release import Release
 
+pytestmark = pytest.mark.needs("own-node")
 REACHING = """
 import socket, sys, time
 

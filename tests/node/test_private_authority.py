@@ -92,6 +92,7 @@ def until_it_listens(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.needs("own-node")
 @pytest.mark.needs("postgresql")
 @pytest.mark.needs("openssl")
 def test_everybody_checks_the_servers_certificate(

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from ..apiserver.cli_user import User
-from .containers import Watcher
 
 if TYPE_CHECKING:
     from ..apiserver.conftest import Campaigns
     from .release import Release
+    from .watching import SeenOfPod, Watch
 
 WORKLOAD = {
     "workload": {"mode": "pure", "task": "double-pole", "population": 100, "generations": 12, "seeds": 2},
@@ -32,29 +32,26 @@ SEARCH = {
 OBJECTIVES = [{"metric": "fitness", "direction": "maximize"}]
 
 
-def watched_until_the_end(campaigns: Campaigns, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def watched_until_the_end(campaigns: Campaigns, watch: Watch, name: str) -> tuple[dict[str, Any], dict[str, SeenOfPod]]:
     """The status at the end, and what was seen of each pod's container by then."""
-    watcher = Watcher()
-    try:
-        while True:
-            for pod in campaigns.pods(name):
-                watcher.add(pod["metadata"]["uid"])
-            status = campaigns.status(name)
-            if status.get("phase") in ("Succeeded", "Failed"):
-                return status, watcher.stop()
-            time.sleep(0.2)
-    finally:
-        watcher.stop()
+    while True:
+        for pod in campaigns.pods(name):
+            watch.add(pod["metadata"]["uid"])
+        status = campaigns.status(name)
+        if status.get("phase") in ("Succeeded", "Failed"):
+            return status, watch.end()
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(("threads", "workers"), [(1, 2), (2, 1)])
 def test_every_trial_gets_its_cores_and_no_thread_too_many(
-    campaigns: Campaigns, tmp_path: Path, threads: int, workers: int
+    campaigns: Campaigns, watch: Watch, tmp_path: Path, threads: int, workers: int
 ) -> None:
-    spec = {"threads": threads, "trials": 5, "objectives": OBJECTIVES, "search": SEARCH, "trial": WORKLOAD}
+    cores = {"threads": threads, "parallelism": workers}
+    spec = {**cores, "trials": 5, "objectives": OBJECTIVES, "search": SEARCH, "trial": WORKLOAD}
     name = f"poles-{threads}"
     campaigns.apply(name, **spec)
-    status, seen = watched_until_the_end(campaigns, name)
+    status, seen = watched_until_the_end(campaigns, watch, name)
     assert status["phase"] == "Succeeded", status
     assert status["trials"]["done"] == status["trials"]["succeeded"] == 5
     assert status["plan"]["workers"] == workers

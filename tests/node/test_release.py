@@ -11,31 +11,32 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from ..cluster.access import RELEASE_NAMESPACE
 from .release import CHART, Release
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..apiserver.conftest import Campaigns
-    from ..cluster.images import Images
-    from ..cluster.real_node import RealNode
+    from ..cluster.access import ClusterNode
 
+SECOND = f"{RELEASE_NAMESPACE}-second"
 SLOW = {"command": ["sh", "-c", "for step in $(seq 100); do sleep 0.1; done; echo loss=1"]}
 
 
-def names(node: RealNode, kind: str, *options: str) -> set[str]:
+def names(node: ClusterNode, kind: str, *options: str) -> set[str]:
     found = json.loads(node.plane.kubectl("get", kind, "-o", "json", *options))
     return {each["metadata"]["name"] for each in found["items"]}
 
 
-def test_helms_own_test_runs_a_campaign(release: Release, node: RealNode) -> None:
+def test_helms_own_test_runs_a_campaign(release: Release, node: ClusterNode) -> None:
     said = release.helm("test", release.name, "--timeout", "120s").stdout
     assert "Succeeded" in said
     assert not names(node, "pods,searchcampaigns,serviceaccounts", "-n", release.namespace) & {"corebound-test"}
 
 
 def test_an_upgrade_leaves_running_trials_alone(
-    release: Release, campaigns: Campaigns, node: RealNode, tmp_path: Path
+    release: Release, campaigns: Campaigns, node: ClusterNode, tmp_path: Path
 ) -> None:
     newer = tmp_path / "corebound"
     shutil.copytree(CHART, newer)
@@ -66,20 +67,21 @@ def test_an_upgrade_leaves_running_trials_alone(
     ids=["a typo", "a second one", "a second one for some namespaces", "the CRD is another release's"],
 )
 def test_an_installation_that_would_do_harm_is_refused(
-    release: Release, images: Images, values: dict[str, Any], said: str
+    release: Release, node: ClusterNode, values: dict[str, Any], said: str
 ) -> None:
-    second = Release(release.plane, images, name="second", namespace="second")
+    second = Release(node, name="second", namespace=SECOND)
     done = second.install(**values, check=False)
     assert done.returncode != 0
     assert said in done.stderr
-    assert "corebound" not in release.plane.kubectl("get", "deployments", "-n", "second", check=False)
+    assert "NotFound" in node.plane.kubectl("get", "namespace", SECOND, check=False), "something was made"
 
 
-def test_the_embedded_database_needs_a_storage_class(release: Release, node: RealNode, images: Images) -> None:
+@pytest.mark.needs("own-node")
+def test_the_embedded_database_needs_a_storage_class(release: Release, node: ClusterNode) -> None:
     default = "storageclass.kubernetes.io/is-default-class"
     node.plane.kubectl("annotate", "storageclass", "folders", f"{default}=false", "--overwrite")
     try:
-        second = Release(node.plane, images, name="second", namespace="second")
+        second = Release(node, name="second", namespace=SECOND)
         done = second.install(namespaces=["team-a"], check=False)
     finally:
         node.plane.kubectl("annotate", "storageclass", "folders", f"{default}=true", "--overwrite")
@@ -97,7 +99,7 @@ UNUSABLE = {
 
 
 @pytest.fixture(scope="module")
-def with_unusable_databases(release: Release, images: Images, node: RealNode) -> dict[str, Refusal]:
+def with_unusable_databases(release: Release, node: ClusterNode) -> dict[str, Refusal]:
     """A release for each, all at once: what came of ``helm install --wait``, and what its operator said."""
     database, kubectl = f"{release.prefix}-postgresql", node.plane.kubectl
     shell = (
@@ -117,9 +119,9 @@ def with_unusable_databases(release: Release, images: Images, node: RealNode) ->
     kubectl("apply", "-n", release.namespace, "-f", "-", text=json.dumps(ANYBODY))
 
     def installed(number: int, url: str) -> tuple[Release, Refusal]:
-        name = f"other-{number}"
-        other = Release(node.plane, images, name=name, namespace=name)
-        kubectl("create", "namespace", name)
+        name = f"{release.namespace}-{number}"
+        other = Release(node, name=name, namespace=name)
+        node.plane.make_namespace(name)
         address = url.format(host=f"{database}.{release.namespace}.svc")
         kubectl("create", "secret", "generic", "mine", "-n", name, f"--from-literal=url={address}")
         values = {
@@ -162,7 +164,7 @@ def test_a_database_that_cannot_be_used_keeps_the_release_from_getting_ready(
     assert ":wrong@" not in refusal.said and ":plain@" not in refusal.said
 
 
-def test_uninstalling_leaves_what_is_documented(release: Release, campaigns: Campaigns, node: RealNode) -> None:
+def test_uninstalling_leaves_what_is_documented(release: Release, campaigns: Campaigns, node: ClusterNode) -> None:
     """The last test of the session: the release is installed again and finds its campaigns and its data."""
     campaigns.apply("kept", trials=2, trial={"command": ["sh", "-c", "echo loss=1"]})
     campaigns.phase("kept", "Succeeded")

@@ -70,3 +70,18 @@ def test_tests_on_an_api_server_need_nothing_of_a_node(tmp_path: Path) -> None:
     )
     assert "test_life.py" in done.stdout
     assert "containerd" not in done.stdout
+
+
+def test_what_a_given_cluster_cannot_have_is_listed() -> None:
+    files = [ROOT / "tests" / "node" / name for name in ("test_network.py", "test_private_authority.py")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
+        cwd=ROOT,
+        env={**os.environ, "COREBOUND_TEST_KUBECONFIG": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stdout
+    listed = [line for line in done.stdout.splitlines() if line.startswith("DID NOT RUN")]
+    assert len(listed) == 3
+    assert all("own-node" in line.partition(" missing here: tests/node/")[0] for line in listed), listed
