@@ -209,7 +209,8 @@ def remove_all(plane: Access) -> None:
         plane.kubectl("delete", "crd", DEFINITION, "--ignore-not-found", f"--timeout={REMOVE_SECONDS}s")
     _release_disks(plane, frozenset(ours))
     if ours:
-        plane.kubectl("delete", "namespaces", *ours, f"--timeout={REMOVE_SECONDS}s")
+        # One that a test has deleted may just be gone.
+        plane.kubectl("delete", "namespaces", *ours, "--ignore-not-found", f"--timeout={REMOVE_SECONDS}s")
 
 
 def _release_disks(plane: Access, namespaces: frozenset[str]) -> None:
