@@ -72,7 +72,6 @@ class ReasonWord(_Word):
     THREAD_CONTRACT_BROKEN = "ThreadContractBroken", "A worker found other threads, cores or a quota than it was told."
 
     IS_PENDING = "IsPending", "It is Pending, and so has not ended."
-    IS_CALIBRATING = "IsCalibrating", "It is Calibrating, and so has not ended."
     IS_RUNNING = "IsRunning", "It is Running, and so has not ended."
     IS_SUSPENDED = "IsSuspended", "It is Suspended: nothing runs, and it has not ended."
     IS_SUCCEEDED = "IsSucceeded", "It has ended as Succeeded."
