@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corebound.api.records import SlotState
+from corebound_trial.runner.running_attempt import STOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ CALLED_BACK: Final = (SlotState.SUCCEEDED, SlotState.PRUNED, SlotState.FAILED)
 """Closings after which callbacks are called: not skipped ones, whose campaign is over."""
 CALLBACK_SECONDS: Final = 600.0
 """How long the callbacks of one trial may take when ``trial.timeout`` says nothing."""
-STOP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from corebound.api.errors import FencedError, StorageUnreachableError
 from corebound.ledger.patience import patiently
 from corebound.local.clock_watch import ClockWatch
 from corebound.local.runs_on import runs_on
-from corebound_trial.runner.callback_wait import STOP_SECONDS
+from corebound_trial.runner.running_attempt import STOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MEBIBYTE: Final = 2**20
 SHOW_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 10.0
+"""How long an attempt, a callback or a database that is away has, once the worker is asked to stop."""
 STORING_SECONDS: Final = 600.0
 """How long keeping a trial's files may show no progress; its own limits count no more by then."""
 

@@ -28,7 +28,7 @@ from corebound_trial.binding.pools import PoolReport
 from corebound_trial.binding.process import reap_adopted
 from corebound_trial.binding.selfcheck import Expectation, require
 from corebound_trial.binding.telemetry import Meter, TreeSampler
-from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, CALLED_BACK, STOP_SECONDS, wait_for_callbacks
+from corebound_trial.runner.callback_wait import CALLBACK_SECONDS, CALLED_BACK, wait_for_callbacks
 from corebound_trial.runner.childprocess import ChildProcess, ending_of
 from corebound_trial.runner.closing import Closing
 from corebound_trial.runner.connecting import connect_both
@@ -36,7 +36,7 @@ from corebound_trial.runner.last_words import say
 from corebound_trial.runner.leftovers import tidy
 from corebound_trial.runner.lifeline import Lifeline
 from corebound_trial.runner.options import child_setup
-from corebound_trial.runner.running_attempt import RunningAttempt, too_large
+from corebound_trial.runner.running_attempt import STOP_SECONDS, RunningAttempt, too_large
 from corebound_trial.runner.starting import fresh_child
 
 if TYPE_CHECKING:
