@@ -234,11 +234,16 @@ def test_somebody_elses_job_of_our_name_is_not_touched(campaigns: Campaigns) -> 
         },
     }
     campaigns.plane.kubectl("apply", "-n", campaigns.namespace, "-f", "-", text=json.dumps(theirs))
-    before = campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace)
+
+    def found() -> Any:
+        return campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace)
+
+    campaigns.until(lambda: found()["status"], "its own controller to have seen it")
+    before = found()
     campaigns.apply("taken", trials=1)
     campaigns.wait("taken", lambda _: campaigns.condition("taken", "Running")["reason"] == "JobRejected", "it said")
     assert "a Job taken-r1 is there that is not this campaign's" in campaigns.condition("taken", "Running")["message"]
-    assert campaigns.cluster.get(JOBS, "taken-r1", namespace=campaigns.namespace) == before
+    assert found() == before
     campaigns.plane.kubectl("delete", "job", "taken-r1", "-n", campaigns.namespace)
     campaigns.phase("taken", "Succeeded")
 
