@@ -29,6 +29,7 @@ def test_a_search_from_a_preset_runs_and_grows(corebound: Corebound, ledger: Led
     other = corebound("search", "test", "-m", "pure", "-n", "2", *SMALL)
     assert other.returncode == 2
     assert "these fields cannot change" in other.stderr
+    assert "set them back, give this campaign another name, or start a new study with --fresh" in other.stderr
 
 
 def test_one_configuration_is_a_new_run_each_time(corebound: Corebound, ledger: Ledger) -> None:

@@ -63,8 +63,8 @@ def _carried_on(
     changes = immutable_changes(campaign_from_mapping(found.specification), campaign)
     if changes:
         raise CampaignConflictError(
-            f"{name} exists already and these fields cannot change: {', '.join(changes)}; set them back, or start a new "
-            "study with --fresh (the old one is kept)"
+            f"{name} exists already and these fields cannot change: {', '.join(changes)}; set them back, give this "
+            "campaign another name, or start a new study with --fresh (the old one is kept)"
         )
     _check_same_project(found, campaign, folder)
     done, news = ledger.summaries.of(found).done, []
