@@ -21,7 +21,7 @@ def test_time_in_a_queue_is_no_active_time(ledger: Ledger, url: str) -> None:
     campaign_id = make(ledger).campaign_id
 
     def active_seconds() -> float:
-        return ledger.summaries.of(ledger.campaigns.get("campaign"), maximize=[True]).active_seconds
+        return ledger.summaries.of(ledger.campaigns.get("campaign")).active_seconds
 
     sql(url, "UPDATE corebound_campaigns SET active_since = active_since - interval '1 hour'")
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_what_cannot_be_claimed_yet_is_not_called_claimable(ledger: Ledger, url:
     sql(url, "UPDATE corebound_leases SET expires_at = now() - interval '1 minute'")
     record = ledger.campaigns.get("campaign")
     assert ledger.slots.claim(record.campaign_id, worker_id) is None
-    assert ledger.summaries.of(record, maximize=[True]).claimable == 0
+    assert ledger.summaries.of(record).claimable == 0
     ledger.workers.bury(record.campaign_id, name="w", exit_code=-9, message="killed")
-    assert ledger.summaries.of(record, maximize=[True]).claimable == 1
+    assert ledger.summaries.of(record).claimable == 1
     assert ledger.slots.claim(record.campaign_id, worker_id) is not None
