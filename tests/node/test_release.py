@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from ..apiserver.conftest import SECONDS
 from ..cluster.access import RELEASE_NAMESPACE
 from .release import CHART, Release
 
@@ -118,7 +120,7 @@ def with_unusable_databases(release: Release, node: ClusterNode) -> dict[str, Re
     # The chart's own policy lets no other release's operator in.
     kubectl("apply", "-n", release.namespace, "-f", "-", text=json.dumps(ANYBODY))
 
-    def installed(number: int, url: str) -> tuple[Release, Refusal]:
+    def installed(number: int, url: str, expected: str) -> tuple[Release, Refusal]:
         name = f"{release.namespace}-{number}"
         other = Release(node, name=name, namespace=name)
         node.plane.make_namespace(name)
@@ -131,13 +133,21 @@ def with_unusable_databases(release: Release, node: ClusterNode) -> dict[str, Re
             "database": {"external": {"existingSecret": "mine"}},
         }
         done = other.install("--timeout", "20s", check=False, **values)
-        return other, Refusal(done.returncode, other.log)
+        return other, Refusal(done.returncode, log_with(other, expected))
 
     with ThreadPoolExecutor(len(UNUSABLE)) as pool:
-        found = list(pool.map(installed, range(len(UNUSABLE)), [url for url, _ in UNUSABLE.values()]))
+        found = list(pool.map(installed, range(len(UNUSABLE)), *zip(*UNUSABLE.values(), strict=True)))
         list(pool.map(lambda each: each[0].uninstall(), found))
     kubectl("delete", "networkpolicy", "anybody", "-n", release.namespace)
     return {name: refusal for name, (_, refusal) in zip(UNUSABLE, found, strict=True)}
+
+
+def log_with(release: Release, expected: str) -> str:
+    """What its operator says once that is in it: Helm may give up before the operator has said anything."""
+    deadline = time.monotonic() + SECONDS
+    while expected not in (said := release.log) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return said
 
 
 @dataclass(frozen=True)
