@@ -215,6 +215,16 @@ def test_pods_that_keep_dying_fail_the_campaign() -> None:
     assert decided(world(summary(open=10), job(), failures_in_a_row=MOST_FAILURES_IN_A_ROW - 1)).phase is Phase.RUNNING
 
 
+def test_pods_that_kept_dying_stay_the_reason_though_a_slot_is_closed_meanwhile() -> None:
+    """The trials that are stopped for it close their slots, and the row is forgotten."""
+    running = summary(open=3, running=1)
+    seen = world(running, job(active=1, failed_pods=10), failures_in_a_row=MOST_FAILURES_IN_A_ROW)
+    [asked] = decided(seen).actions
+    assert isinstance(asked, RequestStop)
+    stopped = summary(open=3, skipped=1, stop_requested=asked.reason)
+    assert decided(world(stopped, job(active=0, failed_pods=10))).phase is Phase.FAILED
+
+
 def test_first_trials_that_all_fail_end_it() -> None:
     decision = decided(world(summary(open=5, failed=5, failed_first=True), job(active=0)))
     assert decision.phase is Phase.FAILED
