@@ -125,3 +125,38 @@ def test_a_trial_that_ends_while_its_worker_is_stopped_counts_though_others_may_
     flag.touch()
     campaigns.phase("hesitant", "Succeeded")
     assert in_ledger(campaigns, database, "SELECT starts FROM {}.corebound_slots") == [(1,)]
+
+
+def test_pods_that_fill_their_disk_again_and_again_end_the_campaign(
+    campaigns: Campaigns, node: ProcessNode, tmp_path: Path
+) -> None:
+    """They give their slot back in time, so that no trial would ever be lost too often."""
+    words = 'Usage of EmptyDir volume "corebound-tmp" exceeds the limit "1Gi". '
+    trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(tmp_path / "never")}}
+    campaigns.apply("greedy", trials=2, parallelism=2, trial=trial)
+    campaigns.wait("greedy", lambda status: status.get("trials", {}).get("running") == 2, "both to run")
+    other = max(name for name in node.processes() if name.startswith("greedy-"))
+
+    def is_over() -> bool:
+        return campaigns.status("greedy").get("phase") == "Failed"
+
+    def at_work() -> list[tuple[str, int]]:
+        if campaigns.status("greedy")["trials"]["running"] < 2:
+            return []
+        mine = [(name, process) for name, process in node.processes().items() if name.startswith("greedy-")]
+        return [each for each in mine if each[0] != other]
+
+    def evict(name: str, process: int) -> None:
+        os.kill(process, signal.SIGTERM)
+        fields = f"metadata.name={name},status.phase=Failed"
+        campaigns.until(lambda: campaigns.cluster.list(PODS, namespace=campaigns.namespace, fields=fields), "its end")
+        said = {"status": {"reason": "Evicted", "message": words}}
+        campaigns.cluster.patch(PODS, name, said, namespace=campaigns.namespace, subresource="status")
+
+    for _ in range(14):
+        campaigns.until(lambda: is_over() or at_work(), "it to run or to be over")
+        for name, process in at_work():
+            evict(name, process)
+    campaigns.until(is_over, "it to be over", seconds=20)
+    assert campaigns.condition("greedy", "Failed")["reason"] == "WorkersKeepDying"
+    assert words.strip() in campaigns.status("greedy")["message"]

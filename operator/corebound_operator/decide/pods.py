@@ -7,7 +7,8 @@ they are.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from corebound.api.jobs import PodTrouble, moment
@@ -25,6 +26,8 @@ REFUSED: Final = (("exceeded quota", ReasonWord.QUOTA_EXCEEDED), ("violates PodS
 RECENT: Final = timedelta(minutes=5)
 LOST: Final = timedelta(seconds=30)
 """How long after its grace a node that answers has killed a pod, and said so."""
+OUTGROWN: Final = re.compile(r"exceeds the (total )?limit|exceeded its local ephemeral storage limit")
+"""The kubelet's words where it evicts a pod for what the pod has written itself, not for the node's need."""
 AS_ROOT: Final = "runAsUser breaks non-root policy"
 """The kubelet's words for user 0 in a pod that says runAsNonRoot. Each pod of ours names a user, so the kubelet never
 asks for the image's own, for which it has other words.
@@ -50,13 +53,14 @@ def refused_job(said: str) -> PodTrouble:
 def failures_in_a_row(pods: Sequence[Manifest], last_close: datetime | None) -> int:
     """Pods that ended badly after the last slot was closed, each of which was made when the one before had ended.
 
-    Those that end together, as with their node, are one blow. Stopped and evicted ones do not count.
+    Those that end together, as with their node, are one blow. Stopped ones do not count, nor evictions for the node's sake.
     """
     lives = (_life(pod) for pod in pods if _has_failed(pod))
-    count, ended_before = 0, None
-    # Of all rows the longest: that which goes on with whoever ends first.
-    for made, ended in sorted((life for life in lives if life is not None), key=lambda life: life[1]):
-        if (last_close is None or ended > last_close) and (ended_before is None or made > ended_before):
+    since = [life for life in lives if life is not None and (last_close is None or life[1] > last_close)]
+    count, ended_before = 0, datetime.min.replace(tzinfo=UTC)
+    # Of all rows the longest: that which goes on with whoever ends first. Times are whole seconds.
+    for made, ended in sorted(since, key=lambda life: life[1]):
+        if made > ended_before or made == ended_before < ended:
             count, ended_before = count + 1, ended
     return count
 
@@ -118,6 +122,8 @@ def _losing(pods: Sequence[Manifest], now: datetime) -> Iterator[PodTrouble]:
 def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         ended = _terminated(pod)
+        if _has_outgrown(pod):
+            yield PodTrouble(reason="Evicted", message=_said(pod, pod["status"]["message"].strip()))
         if ended is None or not _has_failed(pod):
             continue
         is_out_of_memory = ended.get("reason") == ClusterWord.OUT_OF_MEMORY
@@ -161,11 +167,19 @@ def _terminated(pod: Manifest) -> Manifest | None:
 
 
 def _is_blameless(pod: Manifest) -> bool:
-    """Evicted, stopped, or without its ledger."""
+    """Evicted for its node's sake, stopped, or without its ledger."""
+    if _has_outgrown(pod):
+        return False
     if (_terminated(pod) or {}).get("exitCode") in BLAMELESS:
         return True
     conditions = pod.get("status", {}).get("conditions") or []
     return any(each.get("type") == "DisruptionTarget" and each.get("status") == "True" for each in conditions)
+
+
+def _has_outgrown(pod: Manifest) -> bool:
+    """Whether it has filled its disk: another pod in its place would do the same, again and again."""
+    status = pod.get("status", {})
+    return status.get("reason") == "Evicted" and OUTGROWN.search(status.get("message") or "") is not None
 
 
 def _said(pod: Manifest, text: str) -> str:

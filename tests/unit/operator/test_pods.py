@@ -118,7 +118,8 @@ def test_an_image_is_more_specific_than_a_place() -> None:
 
 def lived(*, made: float, gone: float, code: int = 1, **status: Any) -> Manifest:
     """One that was made and ended so many seconds ago."""
-    failed = ended(code, ago=gone, **status)
+    failed = ended(code, ago=gone)
+    failed["status"].update(status)
     at = (NOW - timedelta(seconds=made)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {**failed, "metadata": {**failed["metadata"], "creationTimestamp": at}}
 
@@ -128,6 +129,26 @@ def test_failures_since_the_last_closed_slot_count_and_evictions_do_not() -> Non
     pods = [lived(made=7, gone=5), lived(made=60, gone=50), evicted, pod(phase="Succeeded")]
     assert failures_in_a_row(pods, NOW - timedelta(seconds=20)) == 1
     assert failures_in_a_row(pods, None) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'Usage of EmptyDir volume "corebound-tmp" exceeds the limit "1Gi". ',
+        'Container trial exceeded its local ephemeral storage limit "2Gi". ',
+        "Pod ephemeral local storage usage exceeds the total limit of containers 2Gi. ",
+    ],
+)
+def test_pods_that_are_evicted_for_what_they_have_written_count_and_say_so(words: str) -> None:
+    disrupted = {"conditions": [{"type": "DisruptionTarget", "status": "True"}], "reason": "Evicted"}
+    full = lived(made=9, gone=5, code=143, message=words, **disrupted)
+    assert failures_in_a_row([full], None) == 1
+    trouble = pod_trouble([full], [], now=NOW)
+    assert trouble is not None
+    assert (trouble.reason, words.strip() in trouble.message) == ("Evicted", True)
+    low = lived(made=9, gone=5, code=143, message="The node was low on resource: memory. ", **disrupted)
+    assert failures_in_a_row([low], None) == 0
+    assert pod_trouble([low], [], now=NOW) is None
 
 
 def test_pods_that_die_with_their_node_are_one_failure() -> None:
@@ -141,6 +162,11 @@ def test_the_longest_row_counts_among_many_workers() -> None:
     dying = [lived(made=100 - 10 * place, gone=95 - 10 * place) for place in range(10)]
     alongside = [lived(made=101, gone=4), lived(made=99, gone=94), lived(made=500, gone=97)]
     assert failures_in_a_row([*alongside, *dying], None) == 10
+
+
+def test_a_pod_that_is_made_in_the_second_in_which_another_ends_comes_after_it() -> None:
+    pods = [lived(made=30 - 5 * place, gone=25 - 5 * place) for place in range(4)]
+    assert failures_in_a_row(pods, None) == 4
 
 
 def test_pods_that_a_node_does_not_take_in_count_by_when_they_were_made() -> None:
