@@ -113,6 +113,7 @@ class ClusterWord(_Word):
     """Kubernetes' own, of those that decisions depend on."""
 
     UNSCHEDULABLE = "Unschedulable", "No node has room for the pod, or none that it may run on."
+    EVICTED = "Evicted", "A pod used more of its node's disk than it may, and was removed."
     OUT_OF_MEMORY = "OOMKilled", "A pod used more than its memory and was killed."
     CONTAINER_CONFIG = (
         "CreateContainerConfigError",

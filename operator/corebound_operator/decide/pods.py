@@ -123,7 +123,7 @@ def _ending(pods: Sequence[Manifest]) -> Iterator[PodTrouble]:
     for pod in pods:
         ended = _terminated(pod)
         if _has_outgrown(pod):
-            yield PodTrouble(reason="Evicted", message=_said(pod, pod["status"]["message"].strip()))
+            yield PodTrouble(reason=ClusterWord.EVICTED, message=_said(pod, pod["status"]["message"].strip()))
         if ended is None or not _has_failed(pod):
             continue
         is_out_of_memory = ended.get("reason") == ClusterWord.OUT_OF_MEMORY
@@ -179,7 +179,7 @@ def _is_blameless(pod: Manifest) -> bool:
 def _has_outgrown(pod: Manifest) -> bool:
     """Whether it has filled its disk: another pod in its place would do the same, again and again."""
     status = pod.get("status", {})
-    return status.get("reason") == "Evicted" and OUTGROWN.search(status.get("message") or "") is not None
+    return status.get("reason") == ClusterWord.EVICTED and OUTGROWN.search(status.get("message") or "") is not None
 
 
 def _said(pod: Manifest, text: str) -> str:
