@@ -124,6 +124,23 @@ class ChildThread:
             if order["type"] == "run":
                 ending = self._runner.run(SlotClaim(**order["claim"]))
                 self.wire.answers.put({**ending_message(ending), "pools": [], "lost": None})
+            elif order["type"] == "connect":
+                self.wire.answers.put({"type": "connected", "error": self._connected()})
+
+    def _connected(self) -> str | None:
+        try:
+            self._runner.storage.connect()
+        except StorageUnreachableError as error:
+            return str(error)
+        return None
+
+    def connect(self) -> str | None:
+        self.wire.send({"type": "connect"})
+        error: str | None = self.wire.answers.get()["error"]
+        return error
+
+    def let_go(self) -> None:
+        self._runner.storage.engine.dispose()
 
     def receive(self, *, timeout: float) -> dict[str, Any] | None:
         with contextlib.suppress(queue.Empty):
@@ -136,7 +153,7 @@ class ChildThread:
     def drain_output(self) -> None:
         pass
 
-    def end_output(self) -> None:
+    def end_output(self, error: str | None) -> None:
         pass
 
     def exit_status(self) -> None:
@@ -175,9 +192,6 @@ class ThreadedWorker(Worker):
     def _run_attempt(self, claim: SlotClaim) -> None:
         self._on_attempt()
         super()._run_attempt(claim)
-
-    def _check_contract(self, pools: object = ()) -> None:
-        pass
 
     def _replace_child(self, attempt: object = None) -> Any:
         self._end_child()
@@ -274,6 +288,12 @@ class Cuts:
         self.made += self._proxy.was_cut
         self.longest = max(self.longest, self._proxy.statements)
         self._proxy.cut(self._statement, self._how)
+
+
+@pytest.fixture(autouse=True)
+def without_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads are those of the tests."""
+    monkeypatch.setattr("corebound_trial.runner.worker.require", lambda expectation: None)
 
 
 def lived(url: str, name: str, folder: Path, cuts: Cuts) -> int:

@@ -84,7 +84,7 @@ def test_a_password_is_seen_nowhere(
         assert told(*arguments, "--json").returncode == 0, printed[-1]
     shown = told("storage", "secretive")
     assert "url:   postgresql+psycopg://tuner:***@127.0.0.1:" in shown.stdout
-    assert shown.stderr == "the password is not shown; --show-password prints it\n"
+    assert shown.stderr == "warning: the password is not shown; --show-password prints it\n"
     assert json.loads(told("storage", "secretive", "--json").stdout)["password_hidden"]
     assert told("results", "nobody").returncode == 2
     refused = told("results", "secretive", url=server_url.replace("/tuning", "/nowhere"))
