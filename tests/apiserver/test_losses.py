@@ -28,7 +28,7 @@ WORKERS = 10
 
 
 @contextmanager
-def machine(cluster: Cluster, name: str, *, group: str, folder: Path, cpu: str) -> Iterator[ProcessNode]:
+def lost_machine(cluster: Cluster, name: str, *, group: str, folder: Path, cpu: str) -> Iterator[ProcessNode]:
     """A node of a group of its own, of which nothing stays."""
     node = ProcessNode(cluster, name, folder=folder / name, images={IMAGE: TRIALS}, cpu=cpu)
     try:
@@ -58,7 +58,7 @@ def in_ledger(campaigns: Campaigns, database: str, statement: str) -> list[Any]:
 
 def test_a_node_that_reboots_under_all_workers_ends_nothing(campaigns: Campaigns, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
-    with machine(campaigns.cluster, "rebooting", group="rebooting", folder=tmp_path, cpu=str(WORKERS)) as node:
+    with lost_machine(campaigns.cluster, "rebooting", group="rebooting", folder=tmp_path, cpu=str(WORKERS)) as node:
         campaigns.apply("rebooted", trials=WORKERS, parallelism=WORKERS, trial=waiting(flag, group="rebooting"))
         campaigns.wait("rebooted", lambda found: found.get("trials", {}).get("running") == WORKERS, "all to run")
         before = {pod["metadata"]["name"] for pod in campaigns.pods("rebooted")}
@@ -75,7 +75,7 @@ def test_a_node_that_reboots_under_all_workers_ends_nothing(campaigns: Campaigns
 
 
 def test_a_worker_that_dies_in_the_last_trial_makes_no_idle_rounds(
-    campaigns: Campaigns, database: str, node: ProcessNode, tmp_path: Path
+    campaigns: Campaigns, database: str, machine: ProcessNode, tmp_path: Path
 ) -> None:
     """Until its lease has run out another worker would find nothing, and leave."""
     flag = tmp_path / "flag"
@@ -85,7 +85,7 @@ def test_a_worker_that_dies_in_the_last_trial_makes_no_idle_rounds(
     in_ledger(campaigns, database, "UPDATE {}.corebound_campaigns SET lease_seconds = 45 RETURNING 1")
     campaigns.patch("last", suspend=False)
     campaigns.wait("last", lambda status: status.get("trials", {}).get("running") == 1, "it to run")
-    [process] = [process for name, process in node.processes().items() if name.startswith("last-")]
+    [process] = [process for name, process in machine.processes().items() if name.startswith("last-")]
     os.killpg(process, signal.SIGKILL)
     flag.touch()
     assert campaigns.phase("last", "Succeeded", "Failed")["trials"]["succeeded"] == 1
@@ -95,7 +95,7 @@ def test_a_worker_that_dies_in_the_last_trial_makes_no_idle_rounds(
 def test_a_node_that_is_lost_holds_up_no_trial(campaigns: Campaigns, tmp_path: Path) -> None:
     """Its pods are told to end, and nobody says that they have."""
     flag, cluster = tmp_path / "flag", campaigns.cluster
-    with machine(cluster, "lost", group="lost", folder=tmp_path, cpu="1") as node:
+    with lost_machine(cluster, "lost", group="lost", folder=tmp_path, cpu="1") as node:
         campaigns.apply("alone", trials=1, trial=waiting(flag, group="lost"))
         campaigns.wait("alone", lambda found: found.get("trials", {}).get("running") == 1, "it to run")
         node.stop()
@@ -103,7 +103,7 @@ def test_a_node_that_is_lost_holds_up_no_trial(campaigns: Campaigns, tmp_path: P
         cluster.patch(NODES, "lost", {"spec": {"unschedulable": True}})
         path = PODS.path(namespace=campaigns.namespace, name=pod["metadata"]["name"])
         cluster.connection.request("DELETE", path, body={"gracePeriodSeconds": 1})
-        with machine(cluster, "other", group="lost", folder=tmp_path, cpu="1"):
+        with lost_machine(cluster, "other", group="lost", folder=tmp_path, cpu="1"):
             flag.touch()
             assert campaigns.phase("alone", "Succeeded", "Failed")["trials"]["succeeded"] == 1
             [still_there] = [each for each in campaigns.pods("alone") if each["spec"]["nodeName"] == "lost"]
@@ -128,14 +128,14 @@ def test_a_trial_that_ends_while_its_worker_is_stopped_counts_though_others_may_
 
 
 def test_pods_that_fill_their_disk_again_and_again_end_the_campaign(
-    campaigns: Campaigns, node: ProcessNode, tmp_path: Path
+    campaigns: Campaigns, machine: ProcessNode, tmp_path: Path
 ) -> None:
     """They give their slot back in time, so that no trial would ever be lost too often."""
     words = 'Usage of EmptyDir volume "corebound-tmp" exceeds the limit "1Gi". '
     trial = {"entrypoint": "objectives.py:until", "arguments": {"flag": str(tmp_path / "never")}}
     campaigns.apply("greedy", trials=2, parallelism=2, trial=trial)
     campaigns.wait("greedy", lambda status: status.get("trials", {}).get("running") == 2, "both to run")
-    other = max(name for name in node.processes() if name.startswith("greedy-"))
+    other = max(name for name in machine.processes() if name.startswith("greedy-"))
 
     def is_over() -> bool:
         return campaigns.status("greedy").get("phase") == "Failed"
@@ -143,7 +143,7 @@ def test_pods_that_fill_their_disk_again_and_again_end_the_campaign(
     def at_work() -> list[tuple[str, int]]:
         if campaigns.status("greedy")["trials"]["running"] < 2:
             return []
-        mine = [(name, process) for name, process in node.processes().items() if name.startswith("greedy-")]
+        mine = [(name, process) for name, process in machine.processes().items() if name.startswith("greedy-")]
         return [each for each in mine if each[0] != other]
 
     def evict(name: str, process: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,9 @@ def test_a_campaign_waits_for_the_connections_that_another_one_holds(campaigns: 
     found = campaigns.condition("second", "Running")
     assert (found["status"], found["reason"]) == ("False", "WaitsForConnections")
     assert "waits for the connections of other campaigns" in campaigns.status("second")["message"]
-    assert "of which other campaigns have 120 / 2 a worker" in campaigns.status("second")["message"]
+    held = re.search(r"of which other campaigns have (\d+) / 2 a worker", campaigns.status("second")["message"])
+    assert held is not None
+    assert int(held[1]) >= 120  # those of earlier tests may not be gone yet
     assert campaigns.condition("second", "Accepted")["status"] == "True"
     assert campaigns.jobs("second") == []
     campaigns.delete("first")

@@ -33,4 +33,6 @@ def test_the_server_warns_of_no_object_of_ours_and_of_no_request(campaigns: Camp
         assert "Warning" not in said
     counted = campaigns.plane.kubectl("get", "--raw", "/metrics")
     assert "apiserver_request_total{" in counted
-    assert re.findall(r"^apiserver_requested_deprecated_apis\{.*", counted, re.MULTILINE) == []
+    asked = re.findall(r"^apiserver_requested_deprecated_apis\{.*", counted, re.MULTILINE)
+    # Kubernetes' own controller writes these where a test makes a Service.
+    assert [line for line in asked if 'resource="endpoints"' not in line] == []
