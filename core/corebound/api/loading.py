@@ -7,7 +7,6 @@ Every problem names file, line and field, what was found and what is allowed, wi
 
 from __future__ import annotations
 
-import re
 import sys
 from functools import cache
 from pathlib import Path as FilePath
@@ -23,15 +22,13 @@ from corebound.api.model import (
     Model,
     Path,
     Unreadable,
-    either,
     models_in,
-    nearest,
     nearest_name,
     shown,
-    unquoted,
 )
 from corebound.api.reading import KEY, MOST_BYTES, Document, document_of, field_text, read_document
 from corebound.api.spec import API_VERSION, SearchCampaign
+from corebound.api.wording import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -178,7 +175,7 @@ def _findings(value: dict[str, Any], details: list[Any]) -> Iterator[Finding]:
     for detail in details:
         place = _place(detail["loc"])
         if detail["type"] != "missing" or place not in meant:
-            yield place, _message(detail, names.get(place, []))
+            yield place, message_of(detail, place, names.get(place, []))
 
 
 def _sound_part(model: type[Model], value: dict[str, Any], wrong: set[Path], path: Path) -> Model:
@@ -279,62 +276,6 @@ def _at(value: Any, place: Path) -> Any:
     for step in place:
         value = value[step]
     return value
-
-
-def _message(detail: Any, allowed: list[str]) -> str:
-    """What pydantic found, in our words; ``allowed`` are the names at its place."""
-    kind, found, context, place = detail["type"], detail["input"], detail.get("ctx", {}), _place(detail["loc"])
-    if kind == "missing":
-        return "is missing; add it"
-    if kind == "extra_forbidden":
-        return f"is no field{nearest(place[-1], allowed)} (allowed: {', '.join(allowed)})"
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "union_tag_not_found":
-        return "found no type, expected type: float, int or categorical"
-    if kind in ("literal_error", "union_tag_invalid"):
-        names = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
-        is_type = kind == "union_tag_invalid"
-        value, subject = (found.get("type"), "type ") if is_type else (found, "")
-        hint = nearest(value, names) if len(names) > 1 else ""
-        if is_type and isinstance(value, str) and value in _TYPES_ELSEWHERE:
-            hint = f"; write {_TYPES_ELSEWHERE[value]}"
-        return f"found {subject}{shown(value)}, expected {either(names)}{hint}"
-    if kind in _BOUNDS:
-        return f"found {shown(found)}, expected {_BOUNDS[kind].format(**context)}"
-    hint = unquoted(found) if kind == "int_type" else ""
-    if kind == "int_type" and str(place[-1]).endswith("Seconds"):
-        hint = " of seconds"
-    return f"found {shown(found)}, expected {_EXPECTED[kind]}{hint}"
-
-
-_TYPES_ELSEWHERE: Final = {
-    "uniform": "type: float",
-    "double": "type: float",
-    "loguniform": "type: float, log: true",
-    "bool": "type: categorical, choices: [true, false]",
-    "boolean": "type: categorical, choices: [true, false]",
-    "choice": "type: categorical",
-}
-"""What other programs call kinds of parameters."""
-_BOUNDS: Final = {
-    "greater_than_equal": "at least {ge}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
-    "too_long": "at most {max_length} entries",
-    "string_too_long": "at most {max_length} characters",
-}
-_EXPECTED: Final = {
-    "int_type": "a whole number",
-    "string_type": "a text (put it in quotes)",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-    "too_short": "at least one entry",
-    "string_too_short": "a text that is not empty",
-}
 
 
 def _names_at(value: dict[str, Any], path: Path) -> list[str]:

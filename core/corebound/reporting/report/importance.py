@@ -103,7 +103,7 @@ def _without_scikit_learn() -> Iterator[None]:
     """Optuna's package of importances imports it, if it is there, for others than ours: most of a report's time."""
     there = "sklearn" in sys.modules
     if not there:
-        sys.modules["sklearn"] = None  # type: ignore[assignment]
+        sys.modules["sklearn"] = None  # type: ignore[assignment]  # so Python itself marks what may not be imported
     try:
         yield
     finally:
