@@ -132,7 +132,7 @@ def _threads(spec: CampaignSpec, pool: Pool) -> _Choice:
     threads = int(spec.threads)
     if threads > whole:
         message = (
-            f"spec.threads is {threads}, a node of {pool.name} has {number_text(pool.cores)} usable cores ({whole} "
+            f"spec.threads is {threads}, a node ({pool.name}) has {number_text(pool.cores)} usable cores ({whole} "
             f"whole): a worker does not fit. Use at most {whole}; sizes that fill a node: {packing_text(pool.cores)}."
         )
         raise PlanError(message)
