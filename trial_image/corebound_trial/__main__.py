@@ -60,17 +60,19 @@ def _worker(options: argparse.Namespace, *, forked: bool) -> int:
     try:
         if core_ids:
             bind_to_cores(core_ids)
-        first_child = None
+        from corebound_trial.runner.starting import forked_child, prepare
+
         if forked:
             from corebound_trial.nursery import named
-            from corebound_trial.runner.starting import forked_child
 
             named(options.name)
-            # Now, while this process has one thread and no connection.
-            first_child = forked_child()
-            if first_child is None:
-                return 0
-            _note_wishes_to_stop(asked_to_stop)
+        else:
+            prepare()
+        # Now, while this process has one thread and no connection.
+        first_child = forked_child()
+        if first_child is None:
+            return 0
+        _note_wishes_to_stop(asked_to_stop)
         return _work(options, core_ids, first_child, asked_to_stop)
     except CoreboundError as error:
         say(f"{error.last_line}\n")
@@ -85,7 +87,7 @@ def _note_wishes_to_stop(noted: list[int]) -> None:
 def _work(
     options: argparse.Namespace,
     core_ids: tuple[int, ...] | None,
-    first_child: StartedChild | None,
+    first_child: StartedChild,
     asked_to_stop: list[int],
 ) -> int:
     from corebound_trial.runner.options import WorkerOptions

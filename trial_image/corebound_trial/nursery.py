@@ -9,8 +9,6 @@ status. What could go wrong: the supervisor dies (so does this process at once, 
 from __future__ import annotations
 
 import contextlib
-import gc
-import importlib
 import json
 import os
 import select
@@ -20,33 +18,15 @@ from typing import Final
 
 from corebound.local.nursery import LONGEST_MESSAGE, MOST_DESCRIPTORS
 from corebound_trial.binding.process import die_with_parent
+from corebound_trial.runner.starting import prepare
 
 REAP_SECONDS: Final = 0.1
-PREPARED: Final = (
-    "corebound.ledger.ledger",
-    "corebound.ledger.storage",
-    "corebound_trial.objectives.command",
-    "corebound_trial.objectives.loading",
-    "corebound_trial.runner.artifacts",
-    "corebound_trial.runner.attempt",
-    "corebound_trial.runner.callbacks",
-    "corebound_trial.runner.child",
-    "corebound_trial.runner.worker",
-    "numpy",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "psycopg",
-    "threadpoolctl",
-)
-"""Of worker and child, whatever the objective is. A library that starts threads when it is imported must not be here."""
 
 
 def forked_worker(descriptor: int, *, parent: int) -> list[str] | None:
     """Serve requests until the supervisor is gone: then None. Returns in each forked worker with its arguments."""
     die_with_parent(parent)
-    for name in PREPARED:
-        importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection in a worker would write to, and so copy, every page with an object
+    prepare()
     numbers: dict[int, int] = {}
     given: dict[int, list[int]] = {}
     with socket.socket(fileno=descriptor) as supervisor:

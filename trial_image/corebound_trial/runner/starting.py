@@ -1,14 +1,17 @@
 """How a child begins: as a fresh interpreter, or forked from a worker that has done nothing yet.
 
-A forked one shares what its nursery has imported. That is safe only before the worker has a thread or a connection, so it is
-for the first child; those that replace it are fresh. What could go wrong: what the worker holds (cores, sockets) must not
+A forked one shares what has been imported: by a nursery for all workers of this machine, in a pod by its worker. That is safe
+only before the worker has a thread or a connection, so it is for the first child; those that replace it are fresh. What could go wrong: what the worker holds (cores, sockets) must not
 live on in its child, and the child's output must go into the pipe as a fresh one's would: unbuffered.
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +25,22 @@ if TYPE_CHECKING:
     from typing import IO
 
 UNBUFFERED: Final = {"PYTHONUNBUFFERED": "1"}
+PREPARED: Final = (
+    "corebound.ledger.ledger",
+    "corebound.ledger.storage",
+    "corebound_trial.objectives.command",
+    "corebound_trial.objectives.loading",
+    "corebound_trial.runner.artifacts",
+    "corebound_trial.runner.attempt",
+    "corebound_trial.runner.callbacks",
+    "corebound_trial.runner.child",
+    "corebound_trial.runner.worker",
+    "numpy",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "psycopg",
+    "threadpoolctl",
+)
+"""Of worker and child, whatever the objective is. A library that starts threads when it is imported must not be here."""
 
 
 class Process(Protocol):
@@ -72,6 +91,14 @@ class ForkedProcess:
         return self._status
 
 
+def prepare() -> None:
+    """Import what the processes that will be forked from this one need."""
+    for name in PREPARED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a forked process would write to, and so copy, every page with an object
+
+
 def fresh_child() -> StartedChild:
     """A new interpreter in a session of its own."""
     mine, theirs = socket.socketpair()
@@ -105,6 +132,9 @@ def forked_child() -> StartedChild | None:
     from corebound_trial.runner.child import Child
 
     os.setsid()
+    # As in a new interpreter: what a worker does at these is its own.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     mine.close()
     for standard in (1, 2):
         os.dup2(writing, standard)
