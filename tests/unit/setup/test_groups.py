@@ -7,28 +7,31 @@ import shutil
 import signal
 import subprocess
 import time
+from collections import Counter
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 from .test_needs import ROOT
 
+GROUPS = ("alone", "chart", "cluster", "contract", "local", "node", "sessions", "unit", "users")
 PRETENDED = """#!/bin/sh
-for word; do folder=$word; done
-case "$*" in *"-m alone"*) folder=alone ;; esac
-echo "$folder" >>groups
+for word; do case $word in cache_dir=*) group=${word##*/} ;; esac; done
+echo "$group" >>groups
 status=0
-case $folder in
-    tests/apiserver) status=$APISERVER ;;
-    tests/local) sleep ${LONG:-0} ;;
-    tests/docs) status=$FIRST ;;
-    tests/node) sleep ${LONG:-0} ;;
+case $group in
+    cluster) status=$CLUSTER ;;
+    local) sleep ${LONG:-0} ;;
+    unit) status=$UNIT ;;
+    node) sleep ${LONG:-0} ;;
     alone) status=$ALONE ;;
 esac
-[ "$status" = 3 ] && echo "DID NOT RUN, go is missing here: $folder::test_it"
+[ "$status" = 3 ] && echo "DID NOT RUN, go is missing here: $group::test_it"
 echo "=== 1 passed in 0.1s ==="
 exit "$status"
 """
@@ -46,7 +49,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def started(checkout: Path, **statuses: str) -> subprocess.Popen[str]:
-    pretended = {"APISERVER": "0", "FIRST": "0", "ALONE": "0", **statuses}
+    pretended = {"CLUSTER": "0", "UNIT": "0", "ALONE": "0", **statuses}
     return subprocess.Popen(
         [checkout / ".ci" / "tests"],
         env={**os.environ, **pretended},
@@ -60,11 +63,11 @@ def started(checkout: Path, **statuses: str) -> subprocess.Popen[str]:
     ("statuses", "expected"),
     [
         ({}, 0),
-        ({"APISERVER": "1"}, 1),
-        ({"FIRST": "1", "ALONE": "3"}, 1),
-        ({"ALONE": "2", "APISERVER": "3"}, 2),
-        ({"APISERVER": "3"}, 3),
-        ({"FIRST": "3", "ALONE": "3"}, 3),
+        ({"CLUSTER": "1"}, 1),
+        ({"UNIT": "1", "ALONE": "3"}, 1),
+        ({"ALONE": "2", "CLUSTER": "3"}, 2),
+        ({"CLUSTER": "3"}, 3),
+        ({"UNIT": "3", "ALONE": "3"}, 3),
     ],
 )
 def test_every_group_runs_and_the_worst_status_is_the_last(
@@ -73,28 +76,41 @@ def test_every_group_runs_and_the_worst_status_is_the_last(
     run = started(checkout, **statuses)
     said, _ = run.communicate(timeout=60)
     assert run.returncode == expected, said
-    assert sorted((checkout / "groups").read_text().split()) == [
-        "alone",
-        "tests/apiserver",
-        "tests/docs",
-        "tests/local",
-        "tests/node",
-        "tests/report",
-    ]
+    ran = (checkout / "groups").read_text().split()
+    assert sorted(ran) == sorted(GROUPS)
+    assert ran[-1] == "alone"
     lines = said.splitlines()
+    expected_missing = list(statuses.values()).count("3")
+    assert sum(" | DID NOT RUN" in line for line in lines) == expected_missing, "where it ran, after the group's name"
     missing = [line for line in lines if line.startswith("DID NOT RUN")]
-    assert lines[len(lines) - len(missing) // 2 :] == missing[len(missing) // 2 :], "once where it ran, once at the end"
-    assert len(missing) == 2 * list(statuses.values()).count("3")
+    assert lines[len(lines) - expected_missing :] == missing, "once more at the end"
 
 
 def test_ctrl_c_ends_the_groups_beside_as_well(checkout: Path) -> None:
     began = time.monotonic()
     with started(checkout, LONG="60") as run:
-        while "tests/apiserver" not in ((checkout / "groups").read_text() if (checkout / "groups").exists() else ""):
+        while "sessions" not in ((checkout / "groups").read_text() if (checkout / "groups").exists() else ""):
             assert time.monotonic() - began < 30
             time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)
         run.communicate(timeout=120)
     assert run.returncode != 0
-    assert not {"tests/report", "alone"} & set((checkout / "groups").read_text().split()), "it went on"
+    assert not {"chart", "alone"} & set((checkout / "groups").read_text().split()), "it went on"
     assert time.monotonic() - began < 40, "it did not end those beside"
+
+
+def test_every_file_is_in_one_group() -> None:
+    shell = ["bash", "-c", "eval \"$(sed -n '/^groups=(/,/^)/p' .ci/tests)\"; printf '%s\\n' \"${groups[@]}\""]
+    listed = subprocess.run(shell, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = Counter(file for group in listed for file in files_of(group.split()[1:]))
+    assert found == Counter(file.relative_to(ROOT) for file in (ROOT / "tests").rglob("test_*.py"))
+
+
+def files_of(words: list[str]) -> Iterator[Path]:
+    """What pytest would collect."""
+    ignored = [word.removeprefix("--ignore-glob=") for word in words if word.startswith("--ignore-glob=")]
+    for word in words:
+        path = ROOT / word
+        for file in [path] if path.is_file() else path.rglob("test_*.py"):
+            if not any(fnmatch(str(file), glob) for glob in ignored):
+                yield file.relative_to(ROOT)
