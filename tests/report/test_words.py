@@ -166,6 +166,14 @@ def test_time_without_workers_is_left_out_and_a_worker_without_samples_is_there(
     assert sum(use.used) * use.seconds == pytest.approx(sum(each.cpu_seconds for each in samples) + 240)
 
 
+def test_the_pieces_of_a_short_run_are_told_in_milliseconds() -> None:
+    data = search(20)
+    [worker, *_] = data.workers
+    begun = data.made_at.replace(hour=1)
+    short = replace(worker, started_at=begun, seen_at=begun, ended_at=begun.replace(microsecond=300_000))
+    assert "in pieces of 2.5 ms;" in html_report(replace(data, workers=[short], core_use=[]))
+
+
 def test_json_has_what_the_figures_show() -> None:
     report = json.loads(json_report(search(300)))
     assert len(report["trials"]) == 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from corebound.planning.wording import duration_text
+from corebound.planning.wording import duration_text, number_text
 from corebound.reporting.report.core_use import BINS, use_of
 from corebound.reporting.report.figures.figure import BLUE, GREY, SCALE, Figure, colour_key, titled
 
@@ -119,7 +119,7 @@ def _rows(cells: Sequence[Sequence[int]]) -> dict[str, Any]:
 
 
 def _caption(use: Use, *, hidden: int) -> str:
-    piece = duration_text(round(use.seconds, 1))
+    piece = duration_text(use.seconds) if use.seconds >= 0.1 else f"{number_text(use.seconds * 1000)} ms"
     text = (
         f"Above: cores used of those reserved; below: each worker, in pieces of {piece}; empty where it was not there."
     )
