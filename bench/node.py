@@ -92,6 +92,8 @@ def one_round(node: RealNode, release: Release, trial_image: str) -> dict[str, f
     figures["import torch, optuna in such a pod"] = imports(node, trial_image)
     node.plane.kubectl("delete", "searchcampaign", NAME, "-n", NAMESPACE)
     release.uninstall()
+    # Helm does not wait for the pods, and those of the next round have the same names.
+    until(lambda: not json.loads(node.plane.kubectl("get", "pods", "-n", release.namespace, "-o", "json"))["items"])
     return figures
 
 
