@@ -49,17 +49,19 @@ def waiting(flag: Path) -> dict[str, Any]:
 
 
 def test_submit_and_watch_until_the_end(user: User, campaigns: Applied) -> None:
-    out, err = user("submit", "-f", user.file("poles", trials=3), "--watch")
+    """It grows before the workers of its first trials have left."""
+    trial = {"entrypoint": "objectives.py:leaves_late"}
+    out, err = user("submit", "-f", user.file("poles", trials=3, trial=trial), "--watch")
     assert "poles created in namespace" in err
     assert "poles: 1 thread x " in err
     assert "poles: Succeeded, 3/3 done" in out.splitlines()[-1]
-    again, _ = user("submit", "-f", user.file("poles", trials=3))
-    assert again.splitlines()[0] == f"poles unchanged in namespace {user.namespace}"
-    assert f"corebound watch poles -n {user.namespace}" in again
-    grown = user.json("submit", "-f", user.file("poles", trials=5), "--wait")
+    grown = user.json("submit", "-f", user.file("poles", trials=5, trial=trial), "--wait")
     [outcome] = grown["campaigns"]
     assert (outcome["phase"], outcome["counts"]) == ("Succeeded", {"succeeded": 5})
     assert outcome["best"]["value"] == outcome["best"]["params"]["x"] ** 2
+    again, _ = user("submit", "-f", user.file("poles", trials=5, trial=trial))
+    assert again.splitlines()[0] == f"poles unchanged in namespace {user.namespace}"
+    assert f"corebound watch poles -n {user.namespace}" in again
     seen, _ = user("watch", "poles", program="kubectl-corebound")
     assert "poles: Succeeded, 5/5 done" in seen
 

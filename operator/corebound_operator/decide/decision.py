@@ -76,8 +76,7 @@ def _refused(world: World, problem: Problem, *, again_in: float | None = None) -
 
     A specification has to be edited first, but nodes come and go.
     """
-    ledger = world.ledger
-    phase = ledger.campaign.phase if not isinstance(ledger, Problem) else Phase.PENDING
+    phase = Phase.PENDING if isinstance(world.ledger, Problem) else _under_way(world.jobs, world.ledger)
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=again_in)
 
 
@@ -89,7 +88,7 @@ def _away(world: World, problem: Problem) -> Decision:
 
 def _waits(world: World, ledger: LedgerSummary, problem: Problem) -> Decision:
     """Nothing is made before others leave what it needs; that may be soon."""
-    phase = Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING
+    phase = _under_way(world.jobs, ledger)
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=AWAY_SECONDS)
 
 
@@ -189,7 +188,7 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         # Pods that are told to end are no longer active, but may be at their checkpoints: their slots are still theirs.
         if _held(ledger) or any(job.active for job in world.jobs if job.is_live):
             return Decision(
-                phase=ledger.campaign.phase,
+                phase=_under_way(world.jobs, ledger),
                 reason=ReasonWord.STARTING,
                 message="waits for the workers of the earlier run to go",
                 again_in=STOPPING_SECONDS,
@@ -209,7 +208,7 @@ def _running(world: World, ledger: LedgerSummary, plan: Plan, *, poll_seconds: f
         last_close = ledger.last_close_at
         actions += round_of_jobs(world.jobs, wanted=wanted, now=world.now, last_close=last_close)
     return Decision(
-        phase=Phase.RUNNING if _has_run(world.jobs, ledger) else Phase.PENDING,
+        phase=_under_way(world.jobs, ledger),
         reason=ReasonWord.RUNNING,
         message=_running_message(world, ledger, live),
         actions=tuple(actions),
@@ -248,8 +247,10 @@ def _held(ledger: LedgerSummary) -> int:
     return max(0, ledger.counts.get(SlotState.RUNNING, 0) - expired)
 
 
-def _has_run(jobs: tuple[JobView, ...], ledger: LedgerSummary) -> bool:
-    return any(job.ready or job.succeeded for job in jobs) or ledger.first_claim_at is not None
+def _under_way(jobs: tuple[JobView, ...], ledger: LedgerSummary) -> Phase:
+    """The phase while slots are left and nothing ends it: never the ledger's, which may be the end before an edit."""
+    has_run = any(job.ready or job.succeeded for job in jobs) or ledger.first_claim_at is not None
+    return Phase.RUNNING if has_run else Phase.PENDING
 
 
 def _running_message(world: World, ledger: LedgerSummary, live: JobView | None) -> str:

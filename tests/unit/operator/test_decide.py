@@ -263,6 +263,25 @@ def test_more_trials_on_a_finished_campaign_set_it_going_again() -> None:
     assert decision.actions == (BeginCampaign(plan=plan(4)), CreateJob(number=2, workers=4))
 
 
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED, Phase.SUSPENDED])
+@pytest.mark.parametrize("begun", [True, False])
+def test_it_is_under_way_again_while_its_earlier_workers_still_leave(phase: Phase, begun: bool) -> None:
+    """How it stood before the edit would be taken for the end of what is only to begin."""
+    counts = {"succeeded": 3} if begun else {}
+    again = summary(phase=phase, open=2, finished_ago=1, **counts)
+    decision = decided(world(again, job(active=1, ready=0), spec={"trials": 5}))
+    assert decision.actions == ()
+    assert "earlier run" in decision.message
+    assert decision.phase is (Phase.RUNNING if begun else Phase.PENDING)
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED, Phase.SUSPENDED])
+def test_what_cannot_be_planned_is_not_at_the_end_that_it_had_before(phase: Phase) -> None:
+    impossible = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="no node has 4 cores")
+    grown = summary(phase=phase, succeeded=3, open=2, finished_ago=60)
+    assert decided(world(grown, plan=impossible, spec={"trials": 5})).phase is Phase.RUNNING
+
+
 # --- suspension -------------------------------------------------------------------------------------------------------
 
 
