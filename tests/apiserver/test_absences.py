@@ -41,6 +41,9 @@ def test_a_database_that_goes_away_is_a_condition_and_nothing_is_lost(
         campaigns.wait("cut", lambda _: campaigns.condition("cut", "StorageReady")["status"] == "False", "a condition")
         assert campaigns.status("cut")["phase"] == "Running"
         assert campaigns.status("cut")["trials"]["running"] == 2
+        campaigns.patch("cut", trials=4)
+        campaigns.wait("cut", lambda _: generation(campaigns.condition("cut", "StorageReady")) == 2, "it to be seen")
+        assert generation(campaigns.status("cut")) == generation(campaigns.condition("cut", "Complete")) == 1, "so far"
         assert campaigns.operator.probe() == 200, "a restart would not help"
         campaigns.until(lambda: campaigns.operator.probe("/readyz") == 503, "it to be not ready")
         assert "corebound_database_up 0.0" in campaigns.operator.metrics()
@@ -48,9 +51,14 @@ def test_a_database_that_goes_away_is_a_condition_and_nothing_is_lost(
         server.start(connections=200)
     flag.touch()
     status = campaigns.phase("cut", "Succeeded", "Failed")
-    assert status["trials"]["succeeded"] == 3
+    assert (status["trials"]["succeeded"], generation(status)) == (4, 2)
     assert campaigns.condition("cut", "StorageReady")["status"] == "True"
     campaigns.until(lambda: "corebound_database_up 1.0" in campaigns.operator.metrics(), "the database to be up")
+
+
+def generation(part: dict[str, Any]) -> Any:
+    """Of the specification that a status, or one of its conditions, speaks of."""
+    return part["observedGeneration"]
 
 
 def test_an_operator_that_starts_without_its_database_waits_for_it(

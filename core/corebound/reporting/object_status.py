@@ -1,7 +1,7 @@
 """Campaigns of a cluster as they run, from the status of their objects alone: the same line, the same JSON as a ledger's.
 
 What a status does not hold (each slot's own step) is not shown. Pure. What could go wrong: a status of an earlier
-specification, as long as no operator has looked at the present one: it is never taken for the end.
+specification, as long as no operator has looked at the present one and at its ledger: it is never taken for the end.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ObjectView:
     name: str
     namespace: str
     created: datetime | None
-    is_current: bool
-    """Whether the status speaks of the present specification."""
+    generation: int
+    """Of the present specification."""
     suspended: bool
     """``spec.suspend``."""
     being_deleted: bool
@@ -50,12 +50,17 @@ class ObjectView:
             name=metadata["name"],
             namespace=metadata["namespace"],
             created=moment(metadata.get("creationTimestamp")),
-            is_current=(status.observed_generation or 0) >= metadata.get("generation", 0),
+            generation=metadata.get("generation", 0),
             suspended=bool(manifest.get("spec", {}).get("suspend")),
             being_deleted="deletionTimestamp" in metadata,
             status=status,
             now=now,
         )
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the status speaks of the present specification."""
+        return (self.status.observed_generation or 0) >= self.generation
 
     @property
     def phase(self) -> Phase | None:
@@ -105,7 +110,7 @@ class ObjectView:
         status, trials = self.status, self.status.trials
         parts = ["being deleted"] if self.being_deleted else []
         if not self.is_current:
-            parts.append(NOT_SEEN)
+            parts.append(self._why_not_current)
         elif status.phase is not None and status.phase is not Phase.RUNNING:
             parts.append(status.phase.value)
         if trials is not None:
@@ -128,6 +133,13 @@ class ObjectView:
         if status.message and self.is_current and (self.is_over or not self._has_workers):
             parts.append(status.message)
         return parts
+
+    @property
+    def _why_not_current(self) -> str:
+        """An operator that has seen the present specification, but not its ledger, says why of its storage alone."""
+        storage = self.status.condition(ConditionType.STORAGE_READY)
+        seen = storage is not None and storage.observed_generation >= self.generation
+        return storage.message if storage is not None and seen else NOT_SEEN
 
     @property
     def _has_workers(self) -> bool:

@@ -1,7 +1,8 @@
 """The status of a campaign from what is seen and decided: recomputed each time, of constant size.
 
 What could go wrong: the ledger is away. Then what the last status said of trials stays, and a condition says since when it
-is old; a phase is never taken back because of it.
+is old; a phase is never taken back because of it. Nor does the phase of an earlier specification ever stand beside the
+generation of a later one: who waits for the end of 5 trials would be told that of the first 3.
 """
 
 from __future__ import annotations
@@ -40,24 +41,24 @@ if TYPE_CHECKING:
 ROUNDED_TO_SECONDS: Final = 60
 SLOW_PARTS: Final = frozenset({"efficiency", "cpuHours", "cost", "estimatedCompletionTime"})
 """What changes all the time and is written more rarely."""
+_OF_THE_PHASE: Final = frozenset({ConditionType.RUNNING, ConditionType.COMPLETE, ConditionType.FAILED})
 
 
 def report(world: World, decision: Decision, *, before: CampaignStatus, generation: int) -> CampaignStatus:
     """The status to show now."""
     kept = before if isinstance(world.ledger, Problem) else CampaignStatus()
-    phase = decision.phase
-    if isinstance(world.ledger, Problem) and before.phase is not None:
-        phase = before.phase
+    phase, observed = _phase(world, decision, before=before, generation=generation)
     known = {} if isinstance(world.ledger, Problem) else _figures(world.ledger, phase)
     plan = world.plan if not isinstance(world.plan, Problem) else None
-    conditions = kept_transitions(before.conditions, _conditions(world, decision, phase, generation))
+    conditions = _conditions(world, decision, phase, observed=observed, generation=generation)
     return CampaignStatus.model_validate(
         {
             **dict(kept),
+            "completion_time": kept.completion_time if phase.is_final else None,
             **known,
-            "observed_generation": generation,
+            "observed_generation": observed,
             "phase": phase,
-            "conditions": conditions,
+            "conditions": kept_transitions(before.conditions, conditions),
             "plan": _plan(plan) if plan is not None else before.plan,
             "workers": _workers(world, plan, phase),
             "estimated_completion_time": _expected_end(world, plan, phase),
@@ -71,6 +72,17 @@ def slow_parts_only(before: dict[str, Any], after: dict[str, Any]) -> bool:
     return {name: part for name, part in before.items() if name not in SLOW_PARTS} == {
         name: part for name, part in after.items() if name not in SLOW_PARTS
     }
+
+
+def _phase(world: World, decision: Decision, *, before: CampaignStatus, generation: int) -> tuple[Phase, int]:
+    """The phase, and the generation of the specification that it is of."""
+    if not isinstance(world.ledger, Problem) or before.phase is None:
+        return decision.phase, generation
+    observed = before.observed_generation or generation
+    if observed == generation or not isinstance(world.campaign, SpecProblem):
+        return before.phase, observed
+    # Refused, which needs no ledger; but what is refused has not ended.
+    return decision.phase if before.phase.is_final else before.phase, generation
 
 
 def _figures(ledger: LedgerSummary, phase: Phase) -> dict[str, Any]:
@@ -124,14 +136,14 @@ def _expected_end(world: World, plan: Plan | None, phase: Phase) -> datetime | N
     return expected - timedelta(seconds=expected.timestamp() % ROUNDED_TO_SECONDS)
 
 
-def _conditions(world: World, decision: Decision, phase: Phase, generation: int) -> list[Condition]:
+def _conditions(world: World, decision: Decision, phase: Phase, *, observed: int, generation: int) -> list[Condition]:
     def condition(kind: ConditionType, status: ConditionStatus, reason: str, message: str) -> Condition:
         return Condition(
             type=kind,
             status=status,
             reason=reason,
             message=message,
-            observed_generation=generation,
+            observed_generation=observed if kind in _OF_THE_PHASE else generation,
             last_transition_time=world.now,
         )
 

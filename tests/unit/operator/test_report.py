@@ -19,10 +19,12 @@ from corebound_operator.decide.world import Problem, SpecProblem, World
 from .worlds import NOW, job, summary, world
 
 EMPTY = CampaignStatus()
+AWAY = Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer")
+NOT_ASKED = Problem(reason=ReasonWord.NOT_ASKED, message="")
 
 
-def reported(seen: World, before: CampaignStatus = EMPTY) -> CampaignStatus:
-    return report(seen, decide(seen, poll_seconds=2), before=before, generation=3)
+def reported(seen: World, before: CampaignStatus = EMPTY, *, generation: int = 3) -> CampaignStatus:
+    return report(seen, decide(seen, poll_seconds=2), before=before, generation=generation)
 
 
 def condition(status: CampaignStatus, kind: ConditionType) -> tuple[ConditionStatus, str]:
@@ -45,19 +47,13 @@ def test_a_running_campaign() -> None:
 
 
 def test_every_condition_is_always_there() -> None:
-    away = Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer")
-    for seen in (world(summary(open=10)), world(away, plan=None), world(summary(phase=Phase.FAILED, failed=10))):
+    for seen in (world(summary(open=10)), world(AWAY, plan=None), world(summary(phase=Phase.FAILED, failed=10))):
         assert {each.type for each in reported(seen).conditions} == set(ConditionType)
 
 
 def test_a_database_that_is_away_leaves_what_was_known_and_says_since_when() -> None:
     before = reported(world(summary(open=3, running=4, succeeded=3), job()))
-    away = world(
-        Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"),
-        job(),
-        plan=None,
-        now=NOW + timedelta(hours=1),
-    )
+    away = world(AWAY, job(), plan=None, now=NOW + timedelta(hours=1))
     status = reported(away, before)
     assert status.trials == before.trials
     assert status.phase is Phase.RUNNING
@@ -69,8 +65,38 @@ def test_a_database_that_is_away_leaves_what_was_known_and_says_since_when() -> 
 
 def test_a_finished_campaign_is_not_taken_back_by_an_outage() -> None:
     before = reported(world(summary(phase=Phase.SUCCEEDED, succeeded=10)))
-    away = world(Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"), plan=None)
-    assert reported(away, before).phase is Phase.SUCCEEDED
+    assert reported(world(AWAY, plan=None), before).phase is Phase.SUCCEEDED
+
+
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.SUSPENDED, Phase.SUCCEEDED, Phase.FAILED])
+def test_an_edit_during_an_outage_is_not_observed_before_the_ledger_is(phase: Phase) -> None:
+    """It may be more trials: who waits for their end must not be told that of the earlier ones."""
+    left = {} if phase.is_final else {"open": 5}
+    before = reported(world(summary(phase=phase, succeeded=10, **left), spec={"suspend": phase is Phase.SUSPENDED}))
+    status = reported(world(AWAY, plan=None, spec={"trials": 20}), before, generation=4)
+    assert (status.observed_generation, status.phase, status.trials) == (3, phase, before.trials)
+    speak_of = {each.type: each.observed_generation for each in status.conditions}
+    of_the_phase = {ConditionType.RUNNING, ConditionType.COMPLETE, ConditionType.FAILED}
+    assert speak_of == {kind: 3 if kind in of_the_phase else 4 for kind in ConditionType}
+    after = reported(world(summary(phase=phase, succeeded=10, open=10), spec={"trials": 20}), status, generation=4)
+    assert (after.observed_generation, after.phase) == (4, Phase.RUNNING)
+    assert {each.observed_generation for each in after.conditions} == {4}
+
+
+@pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED])
+def test_a_refused_edit_is_observed_and_has_no_end(phase: Phase) -> None:
+    before = reported(world(summary(phase=phase, succeeded=10, finished_ago=60)))
+    problem = SpecProblem(reason=ReasonWord.SPEC_REFUSED, message="these fields cannot change: threads")
+    refused = world(NOT_ASKED, plan=None, campaign=problem)
+    status = reported(refused, before, generation=4)
+    assert (status.observed_generation, status.phase, status.completion_time) == (4, Phase.PENDING, None)
+    for kind in (ConditionType.COMPLETE, ConditionType.FAILED):
+        found = status.condition(kind)
+        assert found is not None and found.status is ConditionStatus.FALSE
+    # The same words about the specification that has ended so (a newer operator may read it otherwise) change nothing.
+    assert reported(refused, before).phase is phase
+    running = reported(world(summary(open=3, running=4, succeeded=3), job()))
+    assert reported(refused, running, generation=4).phase is Phase.RUNNING, "its workers are let alone"
 
 
 def test_what_cannot_be_accepted() -> None:

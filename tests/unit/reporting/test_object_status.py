@@ -13,9 +13,9 @@ from corebound.reporting.status import screen_lines
 NOW = datetime(2026, 1, 30, 12, tzinfo=UTC)
 
 
-def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
-    at = {"observedGeneration": 2, "lastTransitionTime": "2026-01-30T11:00:00Z"}
-    return {"type": kind, "status": status, "reason": reason, "message": "", **at}
+def condition(kind: str, status: str, reason: str, message: str = "", *, generation: int = 2) -> dict[str, Any]:
+    at = {"observedGeneration": generation, "lastTransitionTime": "2026-01-30T11:00:00Z"}
+    return {"type": kind, "status": status, "reason": reason, "message": message, **at}
 
 
 def view(*, generation: int = 2, **status: Any) -> ObjectView:
@@ -66,6 +66,14 @@ def test_it_is_over_by_the_phase_of_the_present_specification(phase: str, over: 
     assert not changed.is_over
     assert changed.phase is None
     assert "no operator has looked at it yet" in changed.line
+
+
+def test_an_operator_without_its_database_says_that_it_has_none() -> None:
+    away = condition("StorageReady", "False", "DatabaseUnreachable", "no answer", generation=3)
+    seen = view(phase="Succeeded", generation=3, conditions=[away])
+    assert seen.line.startswith("poles: no answer, ")
+    assert not seen.is_ended
+    assert "no operator has looked at it yet" in view(generation=4, conditions=[away]).line
 
 
 def test_one_that_no_operator_has_seen() -> None:
