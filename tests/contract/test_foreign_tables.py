@@ -105,44 +105,44 @@ def like_optunas_without_its_version(url: str) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_others_made_is_refused_and_stays(url: str, made: Callable[[str], None], said: str) -> None:
-    made(url)
-    before = contents(url)
+def test_what_others_made_is_refused_and_stays(empty_url: str, made: Callable[[str], None], said: str) -> None:
+    made(empty_url)
+    before = contents(empty_url)
     with pytest.raises(SchemaMismatchError, match=said):
-        prepare_database(url)
+        prepare_database(empty_url)
     with pytest.raises((SchemaMismatchError, UnknownCampaignError)):
-        open_ledger(url, application="test")
-    assert contents(url) == before
+        open_ledger(empty_url, application="test")
+    assert contents(empty_url) == before
 
 
-def test_a_first_start_that_was_cut_short_is_taken_up(url: str) -> None:
-    storage = optuna.storages.RDBStorage(url)
+def test_a_first_start_that_was_cut_short_is_taken_up(empty_url: str) -> None:
+    storage = optuna.storages.RDBStorage(empty_url)
     storage.engine.dispose()
-    execute(url, "DROP TABLE alembic_version", "DELETE FROM version_info")
-    prepare_database(url)
-    open_ledger(url, application="test").close()
+    execute(empty_url, "DROP TABLE alembic_version", "DELETE FROM version_info")
+    prepare_database(empty_url)
+    open_ledger(empty_url, application="test").close()
 
 
-def test_a_shared_database_keeps_the_users_studies_as_they_are(url: str) -> None:
-    by_optuna(url)
-    before = contents(url)
-    prepare_database(url, share=True)
-    with open_ledger(url, application="test") as ledger:
+def test_a_shared_database_keeps_the_users_studies_as_they_are(empty_url: str) -> None:
+    by_optuna(empty_url)
+    before = contents(empty_url)
+    prepare_database(empty_url, share=True)
+    with open_ledger(empty_url, application="test") as ledger:
         with pytest.raises(
             CampaignConflictError, match=r"a study 'mine' with 3 trials that was not made by a campaign.*warmStart"
         ):
             make(ledger, "mine")
         assert ledger.campaigns.all() == []
         make(ledger, "ours")
-    after = contents(url)
-    ours = optuna.load_study(study_name="ours", storage=url)
+    after = contents(empty_url)
+    ours = optuna.load_study(study_name="ours", storage=empty_url)
     assert [direction.name for direction in ours.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert ours.metric_names == ["a", "b"]
-    optuna_made(url, study="another")  # a user goes on as before
+    optuna_made(empty_url, study="another")  # a user goes on as before
     for table in ("trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes"):
         assert after[table] == before[table]
     assert [row for row in after["studies"] if row[1] == "mine"] == before["studies"]
-    again = optuna.load_study(study_name="mine", storage=url)
+    again = optuna.load_study(study_name="mine", storage=empty_url)
     again.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert len(again.trials) == 4
     for study in (ours, again):

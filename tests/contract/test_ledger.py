@@ -358,10 +358,10 @@ def test_one_supervisor_and_an_archive(ledger: Ledger) -> None:
     assert ledger.campaigns.archive("campaign") == "campaign@2"
 
 
-def test_many_prepare_at_once(url: str) -> None:
+def test_many_prepare_at_once(empty_url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: prepare_database(url), range(6)))
-    open_ledger(url, application="test").close()
+        list(pool.map(lambda _: prepare_database(empty_url), range(6)))
+    open_ledger(empty_url, application="test").close()
 
 
 def test_another_versions_schema_is_refused(ledger: Ledger, url: str) -> None:

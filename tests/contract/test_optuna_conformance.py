@@ -12,7 +12,6 @@ import optuna
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
 
-from corebound.ledger.schema import prepare_database
 from corebound.ledger.storage import CampaignStorage
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 class TestCampaignStorage(StorageTestCase):
     @pytest.fixture
     def storage(self, url: str) -> Iterator[CampaignStorage]:
-        prepare_database(url)
         opened = CampaignStorage(url, grace=5)
         yield opened
         opened.close()

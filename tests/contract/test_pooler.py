@@ -79,10 +79,10 @@ def _startup(client: socket.socket) -> tuple[int, dict[bytes, bytes]]:
 
 @pytest.mark.parametrize("drops", [False, True])
 def test_a_pooler_is_refused_by_name_and_nothing_is_made_in_another_schema(
-    server: EmbeddedPostgres, url: str, *, drops: bool
+    server: EmbeddedPostgres, empty_url: str, *, drops: bool
 ) -> None:
-    direct = url.replace("+psycopg", "")
-    database = urlsplit(url).path.strip("/")
+    direct = empty_url.replace("+psycopg", "")
+    database = urlsplit(empty_url).path.strip("/")
     with Pooler(server.socket_folder, database=database, drops=drops) as pooler:
         with pytest.raises(StorageError, match="PgBouncer stands in between") as refused:
             if drops:
