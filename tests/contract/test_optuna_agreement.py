@@ -108,7 +108,7 @@ class CoreboundWorker(Worker):
 def both_sides(
     ledger: Ledger, url: str, search: Search, *, direction: str
 ) -> Iterator[tuple[list[Worker], list[Worker]]]:
-    """The workers of Corebound, and those of Optuna's own RDB storage."""
+    """The workers of Corebound, and those of Optuna's plainest storage: it keeps every number as it was given."""
     record = ledger.campaigns.create(
         name="agreement",
         specification={"spec": {}},
@@ -120,11 +120,10 @@ def both_sides(
     )
     ledger.campaigns.begin(record.campaign_id, threads=1, workers=WORKERS)
     record = ledger.campaigns.get("agreement")
-    reference = optuna.storages.RDBStorage("sqlite:///:memory:")
+    reference = optuna.storages.InMemoryStorage()
     optuna.create_study(study_name="agreement", storage=reference, direction=direction)
     storages = [CampaignStorage(url, grace=5) for _ in range(WORKERS)]
     ours: list[Worker] = [CoreboundWorker(ledger, record, storage, search) for storage in storages]
-    # Each through a cache of its own, as in a process of its own.
     theirs = [
         Worker(optuna.load_study(study_name="agreement", storage=reference, pruner=make_pruner(search)), search)
         for _ in range(WORKERS)
@@ -134,8 +133,6 @@ def both_sides(
     finally:
         for storage in storages:
             storage.close()
-        reference.remove_session()
-        reference.engine.dispose()
 
 
 def curve(chance: random.Random, level: float) -> list[tuple[int, float]]:
