@@ -1,8 +1,9 @@
 """How a child begins: as a fresh interpreter, or forked from a worker that has done nothing yet.
 
 A forked one shares what has been imported: by a nursery for all workers of this machine, in a pod by its worker. That is safe
-only before the worker has a thread or a connection, so it is for the first child; those that replace it are fresh. What could go wrong: what the worker holds (cores, sockets) must not
-live on in its child, and the child's output must go into the pipe as a fresh one's would: unbuffered.
+only before the worker has a thread or a connection, so it is for the first child; those that replace it are fresh. What could
+go wrong: what the worker holds (cores, sockets) must not live on in its child, and the child's output must go into the pipe
+as a fresh one's would: unbuffered.
 """
 
 from __future__ import annotations
