@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from .campaigns import Corebound, X, ran, rows, written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from corebound.ledger.ledger import Ledger
-
-pytestmark = pytest.mark.alone
 
 FILES = """
 import os

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from corebound.ledger.ledger import Ledger
 
-pytestmark = pytest.mark.alone
-
 WORKERS = 12
 """More than may die in a row without a closed slot."""
 

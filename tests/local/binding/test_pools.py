@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-
 from .children import child, line_of
-
-pytestmark = pytest.mark.alone
 
 REPORT = "print(json.dumps({pool.library: pool.threads for pool in read_pools()}), flush=True)\n"
 IMPORTS = "import json, sys\nfrom corebound_trial.binding.pools import limit_pools, read_pools\n"

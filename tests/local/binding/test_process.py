@@ -12,8 +12,6 @@ from corebound_trial.binding.process import descendants, end_tree, leash, prefer
 
 from .children import child, eventually, exists, line_of
 
-pytestmark = pytest.mark.alone
-
 IMPORTS = "import os, signal, subprocess, sys, time\nfrom corebound_trial.binding.process import *\n"
 
 

@@ -5,11 +5,7 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from corebound.api.contract import thread_environment
-
-pytestmark = pytest.mark.alone
 
 CHECK = """
 import json, os

@@ -3,13 +3,9 @@
 import signal
 from pathlib import Path
 
-import pytest
-
 from corebound_trial.binding.stacks import ask
 
 from .children import child, line_of
-
-pytestmark = pytest.mark.alone
 
 
 def hanging(path: Path, body: str, before: str = "pass") -> str:
