@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -29,11 +32,21 @@ class Chart:
     def helm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([str(program("helm")), *arguments], capture_output=True, text=True, check=False)
 
-    def objects(self, *options: str, folder: Path = CHART) -> list[Manifest]:
-        """What ``helm template`` makes of the chart in ``folder`` with these options."""
+    def objects(self, *options: str) -> list[Manifest]:
+        """What ``helm template`` makes of the chart with these options; asked once for the same ones."""
+        return copy.deepcopy(self._known(options))
+
+    def rendered(self, *options: str, folder: Path = CHART) -> list[Manifest]:
+        """The same of the chart in ``folder``, asked anew."""
         done = self.helm("template", RELEASE, str(folder), "--namespace", NAMESPACE, *VERSION, *options)
         assert done.returncode == 0, done.stderr
-        return [each for each in yaml.safe_load_all(done.stdout) if each]
+        # The loader in Python takes a second for the CRD alone.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        return [each for each in yaml.load_all(done.stdout, Loader=loader) if each]
+
+    @functools.cache  # noqa: B019 - one for the whole session
+    def _known(self, options: tuple[str, ...]) -> list[Manifest]:
+        return self.rendered(*options)
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +56,8 @@ def chart() -> Chart:
 
 def of_kind(objects: list[Manifest], kind: str) -> list[Manifest]:
     return [each for each in objects if each["kind"] == kind]
+
+
+def listed(objects: list[Manifest]) -> str:
+    """One text for kubectl, which starts once for all of them."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})

@@ -66,7 +66,7 @@ def test_another_version_of_the_chart_restarts_the_operator_alone(chart: Chart, 
     (newer / "Chart.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
 
     def pods(folder: Path) -> dict[str, Manifest]:
-        found = chart.objects("--set", "optunaDashboard.enabled=true", folder=folder)
+        found = chart.rendered("--set", "optunaDashboard.enabled=true", folder=folder)
         workloads = (*of_kind(found, "StatefulSet"), *of_kind(found, "Deployment"))
         return {each["metadata"]["name"].partition("corebound-")[2]: each["spec"]["template"] for each in workloads}
 
