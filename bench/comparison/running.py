@@ -59,10 +59,11 @@ class Bench:
     @classmethod
     def prepared(cls, folder: Path, *, seconds: float) -> Bench:
         """Sized so that a trial takes ``seconds`` of one thread; with an empty database."""
+        networks = max(200, min(5000, int(1000 * seconds)))
         code = (
-            "import time; from contenders.work import evaluate_networks as work; work(500); began = time.process_time()"
+            f"import time; from contenders.work import evaluate_networks as work; work({networks // 10}); "
+            f"began = time.process_time(); work({networks}); print({networks} / (time.process_time() - began))"
         )
-        code += "; work(5000); print(5000 / (time.process_time() - began))"
         environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(SOURCES)}
         timed = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
