@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from corebound.api.document import field_text
 from corebound.api.model import shown
-from corebound.api.reading import field_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

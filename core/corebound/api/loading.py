@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from corebound.api.document import KEY, MOST_BYTES, Document, document_of, field_text
 from corebound.api.errors import Problem, SpecError
 from corebound.api.jobs import CAMPAIGN_KIND
 from corebound.api.model import (
@@ -26,7 +27,6 @@ from corebound.api.model import (
     nearest_name,
     shown,
 )
-from corebound.api.reading import KEY, MOST_BYTES, Document, document_of, field_text, read_document
 from corebound.api.spec import API_VERSION, SearchCampaign
 from corebound.api.wording import message_of
 
@@ -60,7 +60,7 @@ def load_campaign(path: FilePath) -> SearchCampaign:
 def load_manifest(path: FilePath) -> tuple[SearchCampaign, dict[str, Any]]:
     """The campaign in the file ``path``, and the object as the file writes it, for an API server: nothing is filled in."""
     file = name_of(path)
-    document = read_document(_bytes_of(path), file=file)
+    document = _read(_bytes_of(path), file=file)
     return _campaign(document, file), _without_nulls(SearchCampaign, _without_what_servers_add(document.value))
 
 
@@ -85,7 +85,14 @@ def _bytes_of(path: FilePath) -> bytes:
 def load_campaign_text(text: str | bytes, *, file: str) -> SearchCampaign:
     """The campaign in ``text``; ``file`` is named in problems. Raises :class:`SpecError`."""
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
-    return _campaign(read_document(data, file=file), file)
+    return _campaign(_read(data, file=file), file)
+
+
+def _read(data: bytes, *, file: str) -> Document:
+    # Workers and the operator get JSON: they pay for no reader of YAML.
+    from corebound.api.reading import read_document
+
+    return read_document(data, file=file)
 
 
 def campaign_from_mapping(value: object) -> SearchCampaign:

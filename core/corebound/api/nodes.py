@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from corebound.api.errors import Problem, SpecError
+from corebound.api.document import DEEPEST, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEEPEST: Final = 100
+    from corebound.api.errors import SpecError
+
 _TWO_ESCAPES: Final = re.compile(r"((?<!\\)(?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _HINTS: Final = {
     "mapping values are not allowed": "; put a text that holds a colon and a space in quotes",
@@ -53,11 +54,6 @@ def compose(text: str, *, file: str) -> Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise refused(file, f"holds the character U+{error.character:04X}, which YAML does not allow", line) from error
-
-
-def refused(file: str, message: str, line: int | None = None) -> SpecError:
-    """A file of which nothing can be read."""
-    return SpecError([Problem(file=file, line=line, message=message)])
 
 
 def _with_whole_characters(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,15 @@ def test_help_and_api_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_json_already_is_read_without_a_reader_of_yaml() -> None:
+    """Each worker and its child read their campaign from the ledger."""
+    code = (
+        "import json, sys\nfrom corebound.api.loading import campaign_from_mapping\n"
+        "campaign_from_mapping(json.load(sys.stdin))\nimport corebound_trial.runner.worker, corebound_trial.runner.attempt\n"
+        "print('yaml' in sys.modules)"
+    )
+    given = json.dumps(load_campaign_text(GOOD, file="c.yaml").to_mapping())
+    done = subprocess.run([sys.executable, "-c", code], input=given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
