@@ -6,6 +6,7 @@ With ``--nursery`` it is the process that this machine's workers are forked from
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -31,7 +32,9 @@ def main() -> int:
     """Returns the worker's exit code; says its last line on stderr."""
     options = _arguments(sys.argv[1:])
     if options.nursery is None:
-        return _worker(options, forked=False)
+        code = _worker(options, forked=False)
+        gc.freeze()  # nothing here waits for it, yet the interpreter would look through everything once more
+        return code
     from corebound_trial.nursery import forked_worker
 
     arguments = forked_worker(options.nursery, parent=options.parent)
