@@ -85,10 +85,19 @@ class RealNode:
         with archived(reference, without=held) as archive:
             self.runs(*self._ctr(), "images", "import", str(archive))
         repository = reference.rpartition(":")[0]
-        for old in self.runs(*self._ctr(), "images", "ls", "-q").split():
-            if old.startswith(f"{repository}:") and old != reference:
-                self.runs(*self._ctr(), "images", "rm", "--sync", old)
+        known = self._known()
+        old = {name for name in known if name.startswith(f"{repository}:") and name != reference}
+        kept = {digest for name, digest in known.items() if name not in old and not _is_digest(name)}
+        # The kubelet's side of containerd names each image once more, by what it is.
+        old |= {name for name, digest in known.items() if _is_digest(name) and digest not in kept}
+        if old:
+            self.runs(*self._ctr(), "images", "rm", "--sync", *sorted(old))
         return reference
+
+    def _known(self) -> dict[str, str]:
+        """The digest of each image, by its name."""
+        _, *lines = self.runs(*self._ctr(), "images", "ls").splitlines()
+        return {name: digest for name, _, digest, *_ in map(str.split, lines)}
 
     def _ctr(self) -> tuple[str, ...]:
         return ("ctr", "-a", str(self.folder / "containerd.sock"), "-n", "k8s.io")
@@ -111,6 +120,10 @@ class RealNode:
             },
         }
         self.plane.kubectl("apply", "-f", "-", text=json.dumps(manifest))
+
+
+def _is_digest(name: str) -> bool:
+    return name.startswith("sha256:")
 
 
 STORAGE_CLASS: Final[dict[str, Any]] = {
