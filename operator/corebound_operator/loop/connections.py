@@ -1,9 +1,9 @@
 """The database's connections, shared out among campaigns: who has workers, or is about to make them, holds two for each.
 
 One server serves all campaigns, and each campaign is planned by itself, several at the same time. So a plan is made against
-what the others hold, and holds its own before a Job is made; where another one was quicker, it is made anew. What could go
-wrong: an operator that was started just now knows of each campaign only after its first turn; what is made too much until
-then waits in its workers.
+what the others hold, and holds its own before a Job is made; where another one was quicker, and too few are left, it is made
+anew. What could go wrong: an operator that was started just now knows of each campaign only after its first turn; what is
+made too much until then waits in its workers.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ class Connections:
         with self._lock:
             return self._others(uid)
 
-    def hold(self, uid: str, *, workers: int, taken: int) -> bool:
-        """Hold those of so many workers, or of none; False where others hold more than the ``taken`` of the plan by now.
+    def hold(self, uid: str, *, workers: int, taken: int, of: int) -> bool:
+        """Hold those of so many workers, or of none; False where others hold more than the ``taken`` of the plan by now, and
+        too few are left of all.
 
         Fewer than before are always held: that takes nothing from anybody.
         """
         wanted = workers * CONNECTIONS_PER_WORKER
         with self._lock:
-            if wanted > self._held.get(uid, 0) and self._others(uid) > taken:
+            others = self._others(uid)
+            if wanted > self._held.get(uid, 0) and others > taken and others + wanted > of:
                 return False
             self._held[uid] = wanted
             return True

@@ -151,7 +151,7 @@ class Reconciler:
             self._observe(key, summary)
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
-        if not self._holds(world, decision, uid, taken=taken):
+        if not self._holds(world, decision, namespace, uid, taken=taken):
             return 0.0  # another campaign was quicker: this one is planned anew
         grows = any(isinstance(action, CreateJob | ResizeJob) for action in decision.actions)
         if (grows or world.pods_leave) and self._namespaces.is_going(namespace):
@@ -202,14 +202,14 @@ class Reconciler:
         waits = f"waits for the connections of other campaigns: {refusal.message}"
         return ledger, summary, Problem(reason=ReasonWord.WAITS_FOR_CONNECTIONS, message=waits)
 
-    def _holds(self, world: World, decision: Decision, uid: str, *, taken: int) -> bool:
+    def _holds(self, world: World, decision: Decision, namespace: str, uid: str, *, taken: int) -> bool:
         """Whether the database has a place for all workers that there are, or are to be made now."""
         if isinstance(world.ledger, Problem):
             return True
         left = world.ledger.campaign.trials - world.ledger.done
         wanted = 0 if world.plan is None or isinstance(world.plan, Problem) else min(world.plan.workers, left)
         places = places_of(world.jobs, decision.actions, wanted=wanted)
-        return self._connections.hold(uid, workers=places, taken=taken)
+        return self._connections.hold(uid, workers=places, taken=taken, of=self._databases.connections(namespace))
 
     def _plan(
         self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str, taken: int

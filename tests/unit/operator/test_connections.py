@@ -21,29 +21,33 @@ from .worlds import job, summary, world
 
 def test_each_campaign_is_planned_beside_what_the_others_hold() -> None:
     shared = Connections()
-    assert shared.hold("one", workers=60, taken=shared.of_others("one"))
+    assert shared.hold("one", workers=60, taken=shared.of_others("one"), of=200)
     assert (shared.of_others("one"), shared.of_others("two")) == (0, 120)
-    assert shared.hold("two", workers=3, taken=120)
+    assert shared.hold("two", workers=3, taken=120, of=200)
     assert shared.of_others("one") == 6
-    assert shared.hold("one", workers=0, taken=0), "fewer are held whatever the others have"
+    assert shared.hold("one", workers=0, taken=0, of=100), "fewer are held whatever the others have"
     shared.let_go("two")
     assert shared.of_others("three") == 0
 
 
-def test_of_campaigns_that_were_planned_at_once_one_is_planned_anew() -> None:
-    shared, began, held = Connections(), threading.Barrier(8), []
+@pytest.mark.parametrize(("of", "held"), [(200, 1), (240, 2), (10_000, 8)])
+def test_of_campaigns_that_were_planned_at_once_those_are_planned_anew_for_which_too_few_are_left(
+    of: int, held: int
+) -> None:
+    """Were it all but one, whatever is left, of a hundred campaigns each would wait for all the others."""
+    shared, began, found = Connections(), threading.Barrier(8), []
 
     def turn(uid: str) -> None:
         taken = shared.of_others(uid)
         began.wait()
-        held.append(shared.hold(uid, workers=60, taken=taken))
+        found.append(shared.hold(uid, workers=60, taken=taken, of=of))
 
     threads = [threading.Thread(target=turn, args=(str(place),)) for place in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(held) == [False] * 7 + [True]
+    assert found.count(True) == held
 
 
 def test_places_are_held_from_the_decision_to_make_them_until_the_last_pod_has_gone() -> None:
