@@ -19,7 +19,7 @@ help:
 	@echo "make bench-compare        beside Optuna's n_jobs, joblib, Pool, Ray and a search tuned by hand (an hour and more)"
 	@echo "make bench-neuroevolution networks evaluated and bred, beside neat-python and published counts (half an hour)"
 	@echo "make bench-node           installation, first trial and first generation on a real node (5 minutes)"
-	@echo "make bench-operator       the operator with many campaigns on a real API server (15 minutes)"
+	@echo "make bench-operator       the operator with many campaigns on a real API server, held to limits (15 minutes)"
 
 environment:
 	@.ci/environment test

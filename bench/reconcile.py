@@ -7,7 +7,8 @@ One by one and all at once: from ``apply`` to the Job, on a watching client's cl
 until the Job. The end: from the last closed slot to phase Succeeded. At work: campaigns whose ledgers close 50 slots a second
 in all, the operator's CPU, memory, oldest reconcile and writes of the status. At rest: CPU and writes with finished campaigns
 only. Several numbers of campaigns are measured one after the other. Start-up: until the first reconcile among finished
-campaigns and old Jobs. There is no node: pods stay pending, workers are pretended in the ledger.
+campaigns and old Jobs. There is no node: pods stay pending, workers are pretended in the ledger. What is beyond its limit in
+``reconcile-limits.yaml`` is named at the end, with status 1; sizes above the defaults are measured, but not judged.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import inspect
 import json
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -27,11 +29,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import psycopg
-from optuna.trial import TrialState
 from tests.cluster.control_plane import ControlPlane, running
+from tests.cluster.costs import Costs
 from tests.cluster.operator_process import OperatorProcess, running_operator
 
-from corebound.api.records import SlotState
 from corebound.cluster.client import Cluster, connect
 from corebound.cluster.resources import CAMPAIGNS, JOBS, NAMESPACES
 from corebound.ledger.ledger import Ledger, open_ledger
@@ -39,18 +40,25 @@ from corebound.ledger.storage import CampaignStorage
 from corebound.ledger.tenancy import operator_url
 from corebound.ledger.tenant import tenant_of
 from corebound.local.postgres import EmbeddedPostgres
+from corebound.planning.planner import CONNECTIONS_PER_WORKER
+from limits import Limits
+from pretended import Drive, close_all, old_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from corebound.api.records import CampaignRecord
-
 CRD = Path(__file__).parents[1] / "crds" / "searchcampaigns.yaml"
+LIMITS = Path(__file__).with_name("reconcile-limits.yaml")
 SETTINGS = {"defaultPool": {"cpu": 128, "maxNodes": 1000}, "logFormat": "json"}
 CLOSED_PER_SECOND = 50
+WORKERS = 2
+"""Of a campaign that is not said to have more."""
+OTHERS = 50
+"""Campaigns beside those that options count."""
+OWN_CONNECTIONS = 300
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--single", type=int, default=30)
     parser.add_argument("--burst", type=int, default=100)
@@ -60,7 +68,14 @@ def main() -> None:
     parser.add_argument("--old-jobs", type=int, default=5000)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="corebound-bench-") as name, stand(Path(name)) as bench:
+    limits = Limits(LIMITS)
+    # The operator makes no worker that the database has no connections for, though these never take any.
+    workers = largest(options.running) * options.workers + WORKERS * (options.single + options.burst + OTHERS)
+    connections = OWN_CONNECTIONS + CONNECTIONS_PER_WORKER * round(workers)
+    with (
+        tempfile.TemporaryDirectory(prefix="corebound-bench-") as name,
+        stand(Path(name), limits, connections) as bench,
+    ):
         bench.new_namespaces(5)
         if options.single:
             bench.one_by_one(options.single)
@@ -73,12 +88,18 @@ def main() -> None:
             bench.at_rest(campaigns, options.seconds)
         if options.old_jobs:
             bench.start_up(options.old_jobs)
+    sizes = {name: size for name, size in vars(options).items() if name != "seconds"}
+    larger = [name for name, size in sizes.items() if largest(size) > largest(parser.get_default(name))]
+    if larger:
+        print(f"not judged: the limits are for no larger {', '.join(larger)} than the default")
+        return 0
+    return limits.status()
 
 
 @contextlib.contextmanager
-def stand(folder: Path) -> Iterator[Bench]:
+def stand(folder: Path, limits: Limits, connections: int) -> Iterator[Bench]:
     """A control plane, a database, the operator, and a client that watches Jobs."""
-    with running(folder / "plane") as plane, EmbeddedPostgres(folder / "postgres").used(connections=300) as url:
+    with running(folder / "plane") as plane, EmbeddedPostgres(folder / "postgres").used(connections=connections) as url:
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute("CREATE ROLE operator LOGIN CREATEROLE")
             connection.execute("CREATE DATABASE campaigns OWNER operator")
@@ -86,7 +107,7 @@ def stand(folder: Path) -> Iterator[Bench]:
         database = f"postgresql+psycopg://operator@/campaigns?host={host}"
         plane.install(CRD)
         with running_operator(plane, database=database, folder=folder / "operator", settings=SETTINGS) as operator:
-            bench = Bench(plane, operator, database)
+            bench = Bench(plane, operator, database, limits)
             try:
                 yield bench
             finally:
@@ -94,10 +115,10 @@ def stand(folder: Path) -> Iterator[Bench]:
 
 
 class Bench:
-    """Each method measures and prints one figure."""
+    """Each method measures, prints and judges what belongs together."""
 
-    def __init__(self, plane: ControlPlane, operator: OperatorProcess, database: str) -> None:
-        self.plane, self.operator, self.database = plane, operator, database
+    def __init__(self, plane: ControlPlane, operator: OperatorProcess, database: str, limits: Limits) -> None:
+        self.plane, self.operator, self.database, self.limits = plane, operator, database, limits
         self.cluster: Cluster = connect(kubeconfig=plane.kubeconfig)
         self.stopped = threading.Event()
         self.jobs_seen: dict[tuple[str, str], float] = {}
@@ -109,22 +130,28 @@ class Bench:
     def new_namespaces(self, count: int) -> None:
         times = [self._apply_and_wait(self._namespace(f"new-{index}"), "first") for index in range(count)]
         show("first campaign of a new namespace, apply to Job", times, aim="5 s")
+        self.limits.judge("seconds to the Job, in a new namespace", statistics.median(times))
 
     def one_by_one(self, count: int) -> None:
         namespace = self._namespace("single")
         self._apply_and_wait(namespace, "warm")
         times = [self._apply_and_wait(namespace, f"one-{index}") for index in range(count)]
         show("one by one, apply to Job", times, aim="p99 1 s")
+        self.limits.judge("seconds to the Job, one by one", statistics.median(times))
 
     def burst(self, count: int) -> None:
         namespace = self._namespace("burst")
         self._apply_and_wait(namespace, "warm")
         names = [f"burst-{index}" for index in range(count)]
+        costs = Costs(self.operator)
         with ThreadPoolExecutor(16) as pool:
             applied = dict(zip(names, pool.map(lambda name: self._apply(namespace, name), names), strict=True))
         wait(lambda: all((namespace, name) in self.jobs_seen for name in names), 300)
+        asked = costs.requests
         times = [self.jobs_seen[namespace, name] - applied[name] for name in names]
         show(f"{count} at once, apply to Job", times, aim="p50 1 s, p99 5 s")
+        self.limits.judge("seconds to the Job, at once", statistics.median(times))
+        self._judge_requests("requests a campaign, at once", asked / count)
 
     def last_close_to_phase(self, count: int) -> None:
         namespace = self._namespace("ends")
@@ -136,6 +163,7 @@ class Bench:
             wait(lambda name=f"ends-{index}": (namespace, name, "Succeeded") in self.phases_seen, 60)
             times.append(self.phases_seen[namespace, f"ends-{index}", "Succeeded"] - closed)
         show("last slot closed to phase Succeeded", times, aim="p99 3 s")
+        self.limits.judge("seconds to the phase", statistics.median(times))
 
     def at_work(self, campaigns: int, workers: int, seconds: float) -> None:
         namespace = self._namespace(f"work-{campaigns}")
@@ -148,18 +176,24 @@ class Bench:
             drive = Drive(ledger, storage, names, workers)
             drive.register()
             usage, writes, oldest = self._usage(), self.status_writes, 0.0
+            costs = Costs(self.operator)
             began = time.monotonic()
             while (passed := time.monotonic() - began) < seconds:
                 drive.close_until(round(passed * CLOSED_PER_SECOND))
                 oldest = max(oldest, metric(self.operator.metrics(), "corebound_oldest_reconcile_seconds"))
                 time.sleep(0.1)
-        spent = self._usage() - usage
+        cores, memory = (self._usage() - usage) / seconds, self._memory()
+        written, asked = (self.status_writes - writes) / seconds / campaigns, costs.requests / costs.turns
         print(
             f"{campaigns} running campaigns x {workers} workers, {drive.closed / seconds:.0f} closed slots/s for "
-            f"{seconds:.0f} s: {spent / seconds:.2f} cores (aim 1), {self._memory() / 2**20:.0f} MiB (aim 200), longest "
-            f"reconcile {oldest:.2f} s (aim 5), {(self.status_writes - writes) / seconds / campaigns:.2f} status "
-            "writes a second and campaign"
+            f"{seconds:.0f} s: {cores:.2f} cores (aim 1), {memory:.0f} MiB (aim 200), longest reconcile {oldest:.2f} s "
+            f"(aim 5), {written:.2f} status writes a second and campaign, {asked:.2f} requests a turn"
         )
+        self.limits.judge("cores, running campaigns", cores)
+        self.limits.judge("MiB, running campaigns", memory)
+        self.limits.judge("longest turn, seconds", oldest)
+        self.limits.judge("status writes a second and running campaign", written)
+        self.limits.judge("requests a turn, running campaigns", asked)
         self.plane.kubectl("delete", "searchcampaigns", "--all", "-n", namespace, "--timeout=300s")
 
     def at_rest(self, campaigns: int, seconds: float) -> None:
@@ -167,9 +201,11 @@ class Bench:
             self.plane.kubectl("delete", "searchcampaigns", "--all", "-n", earlier, "--timeout=300s")
         namespace = self._namespace(f"rest-{campaigns}")
         names = [f"rest-{index}" for index in range(campaigns)]
+        costs = Costs(self.operator)
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda name: self._apply(namespace, name, suspend=True), names))
         wait(lambda: all((namespace, name, "Suspended") in self.phases_seen for name in names), 900)
+        self._judge_requests("requests a campaign made suspended", costs.requests / campaigns)
         with self._ledger(namespace) as (ledger, _):
             for name in names:
                 record = ledger.campaigns.get(name)
@@ -178,13 +214,18 @@ class Bench:
             self.cluster.patch(CAMPAIGNS, name, {"spec": {"suspend": False}}, namespace=namespace)
         wait(lambda: all((namespace, name, "Failed") in self.phases_seen for name in names), 900)
         time.sleep(10)
-        usage, writes = self._usage(), self.status_writes
+        usage, writes, costs = self._usage(), self.status_writes, Costs(self.operator)
         time.sleep(seconds)
-        spent = self._usage() - usage
+        cores, memory, asked = (self._usage() - usage) / seconds, self._memory(), costs.requests / campaigns
+        writes = self.status_writes - writes
         print(
-            f"{campaigns} finished campaigns at rest for {seconds:.0f} s: {spent / seconds:.2%} of a core (aim 1%), "
-            f"{self.status_writes - writes} writes (aim 0), {self._memory() / 2**20:.0f} MiB"
+            f"{campaigns} finished campaigns at rest for {seconds:.0f} s: {cores:.2%} of a core (aim 1%), {writes} writes "
+            f"(aim 0), {asked:.3f} requests a campaign, {memory:.0f} MiB"
         )
+        self.limits.judge("cores at rest", cores)
+        self.limits.judge("MiB at rest", memory)
+        self.limits.judge("status writes at rest", writes)
+        self.limits.judge("requests at rest, a campaign", asked)
 
     def start_up(self, old_jobs: int) -> None:
         """Old Jobs carry our labels and belong to campaigns that are gone."""
@@ -196,7 +237,13 @@ class Bench:
         began = time.monotonic()
         self.operator.start()
         wait(lambda: (namespace, "awaited") in self.jobs_seen, 300)
-        print(f"start among the above and {old_jobs} old Jobs to a new Job: {time.monotonic() - began:.1f} s (aim 10)")
+        passed = time.monotonic() - began
+        print(f"start among the above and {old_jobs} old Jobs to a new Job: {passed:.1f} s (aim 10)")
+        self.limits.judge("seconds to the first Job after a start", passed)
+
+    def _judge_requests(self, figure: str, asked: float) -> None:
+        print(f"{figure}: {asked:.1f}")
+        self.limits.judge(figure, asked)
 
     def _apply_and_wait(self, namespace: str, name: str) -> float:
         applied = self._apply(namespace, name)
@@ -246,55 +293,11 @@ class Bench:
         fields = Path(f"/proc/{self.operator.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def _memory(self) -> int:
+    def _memory(self) -> float:
+        """MiB of the operator's process."""
         assert self.operator.process is not None
         status = Path(f"/proc/{self.operator.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) * 1024
-
-
-class Drive:
-    """Pretended workers that hold slots and close them at a steady rate."""
-
-    def __init__(self, ledger: Ledger, storage: CampaignStorage, names: list[str], workers: int) -> None:
-        self.ledger, self.storage, self.workers, self.closed = ledger, storage, workers, 0
-        self.records = [ledger.campaigns.get(name) for name in names]
-        self.ids: dict[int, int] = {}
-
-    def register(self) -> None:
-        for record in self.records:
-            for index in range(self.workers):
-                self.ids[record.campaign_id] = self.ledger.workers.register(
-                    record.campaign_id, name=f"w{index}", host="pretended", pid=index, threads=1, cores=""
-                )
-
-    def close_until(self, total: int) -> None:
-        while self.closed < total:
-            record = self.records[self.closed % len(self.records)]
-            if not run_one(self.ledger, self.storage, record, self.ids[record.campaign_id]):
-                raise SystemExit(f"{record.name} has no open slot left: the figures would be of campaigns at rest")
-            self.closed += 1
-
-
-def run_one(ledger: Ledger, storage: CampaignStorage, record: CampaignRecord, worker: int) -> bool:
-    """Claim a slot, tell its trial a value and close it; False where none is left."""
-    claim = ledger.slots.claim(record.campaign_id, worker)
-    if claim is None:
-        return False
-    storage.bind(claim)
-    trial_id = storage.create_trial(claim, study_id=record.study_id, fixed_params={})
-    storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [1.0])
-    ledger.slots.close(claim, cpu_seconds=1.0)
-    return True
-
-
-def close_all(ledger: Ledger, storage: CampaignStorage, name: str) -> float:
-    """Close every slot of the campaign; the moment of the last."""
-    record = ledger.campaigns.get(name)
-    worker = ledger.workers.register(record.campaign_id, name="w", host="pretended", pid=1, threads=1, cores="")
-    while run_one(ledger, storage, record, worker):
-        pass
-    assert not ledger.summaries.of(record).counts.get(SlotState.OPEN)
-    return time.monotonic()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def campaign(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
@@ -304,7 +307,7 @@ def campaign(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "trials": 4,
-            "parallelism": 2,
+            "parallelism": WORKERS,
             "objectives": [{"metric": "loss", "direction": "minimize"}],
             "trial": {"command": ["true"]},
             **spec,
@@ -312,15 +315,9 @@ def campaign(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
-def old_job(namespace: str, index: int) -> dict[str, Any]:
-    labels = {"app.kubernetes.io/managed-by": "corebound", "corebound.dev/campaign": f"gone-{index % 500}"}
-    container = {"name": "trial", "image": "none"}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": f"old-{index}", "namespace": namespace, "labels": labels},
-        "spec": {"suspend": True, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
-    }
+def largest(size: Any) -> float:
+    """Of an option that is one number, or several."""
+    return float(max(size, default=0) if isinstance(size, list) else size)
 
 
 def metric(text: str, name: str) -> float:
@@ -343,4 +340,4 @@ def wait(holds: Any, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

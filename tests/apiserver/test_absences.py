@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
+import yaml
 
-from corebound.cluster.resources import CAMPAIGNS
+from corebound.cluster.resources import CAMPAIGNS, JOBS
 
+from ..cluster.costs import Costs
 from ..cluster.operator_process import OPERATOR, OperatorProcess, running_operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from corebound.local.postgres import EmbeddedPostgres
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from .conftest import Campaigns
 
 IMAGE = "trial:test"
+LIMITS = yaml.safe_load((Path(__file__).parents[2] / "bench" / "reconcile-limits.yaml").read_text(encoding="utf-8"))
 
 
 def waiting(flag: Path) -> dict[str, Any]:
@@ -146,18 +150,49 @@ def test_an_operator_without_its_crd_says_what_to_apply(plane: ControlPlane, tmp
 
 
 def test_many_finished_campaigns_are_no_work(campaigns: Campaigns) -> None:
-    """A hundred of them, and then no write to any of them while another one runs."""
+    """A hundred of them, and no write to any of them while others run and wait; what those cost has limits, too."""
+    costs = Costs(campaigns.operator)
+    settled(campaigns, costs)
+    costs.begin()
     names = [f"old-{index}" for index in range(100)]
     for name in names:
         campaigns.cluster.create(CAMPAIGNS, campaigns.manifest(name, trials=1, suspend=True))
     campaigns.until(
         lambda: all(each.get("status", {}).get("phase") == "Suspended" for each in listed(campaigns)), "all to rest"
     )
+    settled(campaigns, costs)
+    assert costs.requests / len(names) <= LIMITS["requests a campaign made suspended"]
     before = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in listed(campaigns)}
+    costs.begin()
     campaigns.apply("new", trials=3)
     campaigns.phase("new", "Succeeded")
+    settled(campaigns, costs)
+    assert costs.requests <= LIMITS["requests a campaign of three trials"]
+    costs.begin()
+    for index in range(5):
+        pool = {"cpu": 8, "nodeSelector": {"there": "none"}}
+        campaigns.cluster.create(CAMPAIGNS, campaigns.manifest(f"waits-{index}", pool=pool))
+    campaigns.until(
+        lambda: len(campaigns.cluster.list(JOBS, namespace=campaigns.namespace)) == 6 and costs.turns >= 20,
+        "five campaigns to wait for their pods",
+    )
+    costs.begin()
+    campaigns.until(lambda: costs.turns >= 50, "50 turns")
+    assert costs.requests / costs.turns <= LIMITS["requests a turn, waiting campaigns"]
     after = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in listed(campaigns)}
     assert {name: after[name] for name in names} == before
+
+
+def settled(campaigns: Campaigns, costs: Costs) -> None:
+    """What is over, or waits for its owner, asks for nothing."""
+    seen = [-1]
+
+    def rests() -> bool:
+        time.sleep(1.0)
+        seen.append(costs.requests)
+        return seen[-1] == seen[-2]
+
+    campaigns.until(rests, "no requests while nothing happens")
 
 
 def listed(campaigns: Campaigns) -> list[dict[str, Any]]:
