@@ -121,6 +121,8 @@ def test_a_task_of_ones_own_is_replayed_as_export_says(
     assert f"{elsewhere}/walker.py does not exist" in wrong.stderr
     assert f"name that folder with --folder (searched was {elsewhere})" in wrong.stderr
     genome = json.loads(Path("network.json").read_text(encoding="utf-8"))
+    # Found in this folder before the real one: what is wrong is said without torch, whose import takes longest.
+    Path("torch.py").write_text("raise RuntimeError", encoding="utf-8")
     for task, status in (("wolker.walk:Walker", 2), ("walker.py:Wolker", 2), ("walker.py:Broken", 1)):
         Path("network.json").write_text(json.dumps({**genome, "task": task}), encoding="utf-8")
         assert corebound("replay", "network.json", "--folder", str(of_task)).returncode == status

@@ -8,6 +8,7 @@ The commands ``export`` and ``replay`` start it as a program of its own, since t
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,19 @@ def main(words: list[str]) -> int:
 
 
 def _replay(genome: Genome, folder: Path) -> dict[str, Any]:
+    from corebound_trial.objectives.entrypoint import user_traceback
+    from corebound_trial.objectives.task import load_task
+
+    # A wrong name is said at once; what a task of the user's own does with torch meanwhile has one thread, too.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    task = load_task(genome.task, arguments=genome.arguments, folder=folder)
+
     import torch
 
     from corebound_trial.neuroevolution.evolution import fingerprint
     from corebound_trial.neuroevolution.replay import replay
-    from corebound_trial.objectives.entrypoint import user_traceback
-    from corebound_trial.objectives.task import load_task
 
     torch.set_num_threads(1)
-    task = load_task(genome.task, arguments=genome.arguments, folder=folder)
     try:
         fitness = replay(genome, task)
     except Exception as error:
