@@ -25,9 +25,9 @@ from corebound_operator.decide.world import (
     DeleteJob,
     FinishCampaign,
     KeepPlan,
-    Problem,
+    Obstacle,
     RequestStop,
-    SpecProblem,
+    SpecObstacle,
     World,
 )
 
@@ -49,9 +49,9 @@ STOPPING_SECONDS: Final = 1.0
 
 def decide(world: World, *, poll_seconds: float) -> Decision:
     """What to do for the campaign, and its phase."""
-    if isinstance(world.campaign, Problem):
+    if isinstance(world.campaign, Obstacle):
         return _refused(world, world.campaign)
-    if isinstance(world.ledger, Problem):
+    if isinstance(world.ledger, Obstacle):
         return _away(world, world.ledger)
     spec, ledger = world.campaign.spec, world.ledger
     if ledger.campaign.phase.is_final and not ledger.has_slots_left:
@@ -62,31 +62,31 @@ def decide(world: World, *, poll_seconds: float) -> Decision:
         return _finishing(ledger, ending)
     if ending is not None or spec.suspend:
         return _suspending(world, ledger, ending)
-    if isinstance(world.plan, SpecProblem):
+    if isinstance(world.plan, SpecObstacle):
         return _refused(world, world.plan, again_in=PLANNED_AGAIN_SECONDS)
-    if isinstance(world.plan, Problem):
+    if isinstance(world.plan, Obstacle):
         return _waits(world, ledger, world.plan)
     if world.plan is None:
-        return _away(world, Problem(reason=ReasonWord.NOT_ASKED, message="the plan waits for the database"))
+        return _away(world, Obstacle(reason=ReasonWord.NOT_ASKED, message="the plan waits for the database"))
     return _running(world, ledger, world.plan, poll_seconds=poll_seconds)
 
 
-def _refused(world: World, problem: Problem, *, again_in: float | None = None) -> Decision:
+def _refused(world: World, problem: Obstacle, *, again_in: float | None = None) -> Decision:
     """Nothing is made for what cannot be accepted; what already runs is let alone.
 
     A specification has to be edited first, but nodes come and go.
     """
-    phase = Phase.PENDING if isinstance(world.ledger, Problem) else _under_way(world.jobs, world.ledger)
+    phase = Phase.PENDING if isinstance(world.ledger, Obstacle) else _under_way(world.jobs, world.ledger)
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=again_in)
 
 
-def _away(world: World, problem: Problem) -> Decision:
+def _away(world: World, problem: Obstacle) -> Decision:
     """The database does not answer: workers wait for it by themselves, nothing is touched."""
     phase = Phase.RUNNING if any(job.is_live for job in world.jobs) else Phase.PENDING
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=AWAY_SECONDS)
 
 
-def _waits(world: World, ledger: LedgerSummary, problem: Problem) -> Decision:
+def _waits(world: World, ledger: LedgerSummary, problem: Obstacle) -> Decision:
     """Nothing is made before others leave what it needs; that may be soon."""
     phase = _under_way(world.jobs, ledger)
     return Decision(phase=phase, reason=problem.reason, message=problem.message, again_in=AWAY_SECONDS)

@@ -28,7 +28,7 @@ from corebound.api.status import (
 from corebound.planning.cost import reserved_cost
 from corebound.planning.waves import makespan_seconds
 from corebound.planning.wording import count_text, money_text
-from corebound_operator.decide.world import Problem, SpecProblem
+from corebound_operator.decide.world import Obstacle, SpecObstacle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +46,10 @@ _OF_THE_PHASE: Final = frozenset({ConditionType.RUNNING, ConditionType.COMPLETE,
 
 def report(world: World, decision: Decision, *, before: CampaignStatus, generation: int) -> CampaignStatus:
     """The status to show now."""
-    kept = before if isinstance(world.ledger, Problem) else CampaignStatus()
+    kept = before if isinstance(world.ledger, Obstacle) else CampaignStatus()
     phase, observed = _phase(world, decision, before=before, generation=generation)
-    known = {} if isinstance(world.ledger, Problem) else _figures(world.ledger, phase)
-    plan = world.plan if not isinstance(world.plan, Problem) else None
+    known = {} if isinstance(world.ledger, Obstacle) else _figures(world.ledger, phase)
+    plan = world.plan if not isinstance(world.plan, Obstacle) else None
     conditions = _conditions(world, decision, phase, observed=observed, generation=generation)
     return CampaignStatus.model_validate(
         {
@@ -76,10 +76,10 @@ def slow_parts_only(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 def _phase(world: World, decision: Decision, *, before: CampaignStatus, generation: int) -> tuple[Phase, int]:
     """The phase, and the generation of the specification that it is of."""
-    if not isinstance(world.ledger, Problem) or before.phase is None:
+    if not isinstance(world.ledger, Obstacle) or before.phase is None:
         return decision.phase, generation
     observed = before.observed_generation or generation
-    if observed == generation or not isinstance(world.campaign, SpecProblem):
+    if observed == generation or not isinstance(world.campaign, SpecObstacle):
         return before.phase, observed
     # Refused, which needs no ledger; but what is refused has not ended.
     return decision.phase if before.phase.is_final else before.phase, generation
@@ -118,7 +118,7 @@ def _plan(plan: Plan) -> PlanStatus:
 def _workers(world: World, plan: Plan | None, phase: Phase) -> WorkersStatus:
     running = sum(job.ready for job in world.jobs if job.is_live)
     over = phase.is_final or phase is Phase.SUSPENDED
-    if over or plan is None or isinstance(world.ledger, Problem):
+    if over or plan is None or isinstance(world.ledger, Obstacle):
         return WorkersStatus(running=running, wanted=0 if over else running)
     left = world.ledger.campaign.trials - world.ledger.done
     return WorkersStatus(running=running, wanted=min(plan.workers, left))
@@ -126,7 +126,7 @@ def _workers(world: World, plan: Plan | None, phase: Phase) -> WorkersStatus:
 
 def _expected_end(world: World, plan: Plan | None, phase: Phase) -> datetime | None:
     """To the minute: a time that moves by seconds would be written all the time."""
-    if isinstance(world.ledger, Problem) or plan is None or phase is not Phase.RUNNING or plan.trial_seconds is None:
+    if isinstance(world.ledger, Obstacle) or plan is None or phase is not Phase.RUNNING or plan.trial_seconds is None:
         return None
     left = world.ledger.campaign.trials - world.ledger.done
     if not left:
@@ -162,16 +162,16 @@ def _parts(world: World, decision: Decision, phase: Phase) -> Iterator[tuple[Con
 
 
 def _accepted(world: World) -> tuple[ConditionStatus, str, str]:
-    problem = next((each for each in (world.campaign, world.plan) if isinstance(each, SpecProblem)), None)
+    problem = next((each for each in (world.campaign, world.plan) if isinstance(each, SpecObstacle)), None)
     if problem is not None:
         return ConditionStatus.FALSE, problem.reason, problem.message
     return ConditionStatus.TRUE, ReasonWord.SPEC_ACCEPTED, ""
 
 
 def _storage(world: World) -> tuple[ConditionStatus, str, str]:
-    if isinstance(world.campaign, Problem) and isinstance(world.ledger, Problem):
+    if isinstance(world.campaign, Obstacle) and isinstance(world.ledger, Obstacle):
         return ConditionStatus.UNKNOWN, ReasonWord.NOT_ASKED, "a specification that is not accepted needs no storage"
-    if isinstance(world.ledger, Problem):
+    if isinstance(world.ledger, Obstacle):
         return ConditionStatus.FALSE, world.ledger.reason, world.ledger.message
     return ConditionStatus.TRUE, ReasonWord.LEDGER_READY, ""
 
@@ -184,9 +184,9 @@ def _running(world: World, decision: Decision, phase: Phase) -> tuple[ConditionS
         return ConditionStatus.TRUE, ReasonWord.WORKERS_RUNNING, f"{count_text(ready, 'worker')} running"
     if world.trouble is not None:
         return ConditionStatus.FALSE, world.trouble.reason, world.trouble.message
-    if isinstance(world.plan, Problem) and not isinstance(world.plan, SpecProblem):
+    if isinstance(world.plan, Obstacle) and not isinstance(world.plan, SpecObstacle):
         return ConditionStatus.FALSE, world.plan.reason, world.plan.message
-    if isinstance(world.campaign, Problem) or isinstance(world.plan, Problem):
+    if isinstance(world.campaign, Obstacle) or isinstance(world.plan, Obstacle):
         return ConditionStatus.FALSE, ReasonWord.NOT_ACCEPTED, "nothing runs for a specification that is not accepted"
     return ConditionStatus.FALSE, ReasonWord.STARTING, decision.message
 
@@ -198,7 +198,7 @@ def _threads(world: World) -> tuple[ConditionStatus, str, str]:
         reason, message = refusal(world.broken_contract)
         if reason is broken:
             return ConditionStatus.FALSE, broken, message
-    if isinstance(world.ledger, Problem):
+    if isinstance(world.ledger, Obstacle):
         return ConditionStatus.UNKNOWN, ReasonWord.NOT_ASKED, "the ledger does not answer"
     if world.ledger.campaign.reason == broken:
         return ConditionStatus.FALSE, broken, world.ledger.campaign.message or ""

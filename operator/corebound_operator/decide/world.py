@@ -1,7 +1,7 @@
 """What is seen of a campaign at one moment, and what is to be done: the two ends of ``decide``.
 
 Everything is read anew for each decision; nothing is remembered between two of them. A part that could not be read is a
-:class:`Problem` in its place, with the words that the status will show.
+:class:`Obstacle` in its place, with the words that the status will show.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class Obstacle:
     """Why something could not be read or made."""
 
     reason: ReasonWord
@@ -28,7 +28,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpecProblem(Problem):
+class SpecObstacle(Obstacle):
     """A specification that cannot be accepted, by itself or on this pool: only its owner can help."""
 
 
@@ -36,10 +36,10 @@ class SpecProblem(Problem):
 class World:
     """A campaign, its Jobs and its ledger."""
 
-    campaign: SearchCampaign | SpecProblem
-    ledger: LedgerSummary | Problem
+    campaign: SearchCampaign | SpecObstacle
+    ledger: LedgerSummary | Obstacle
     """A problem is a database that cannot be used now."""
-    plan: Plan | Problem | None
+    plan: Plan | Obstacle | None
     """None while the ledger is away."""
     jobs: tuple[JobView, ...]
     trouble: PodTrouble | None

@@ -40,10 +40,10 @@ from corebound_operator.decide.world import (
     DeleteJob,
     FinishCampaign,
     KeepPlan,
-    Problem,
+    Obstacle,
     RequestStop,
     ResizeJob,
-    SpecProblem,
+    SpecObstacle,
     SuspendJob,
     World,
 )
@@ -135,7 +135,7 @@ class Reconciler:
         campaign = _campaign(found)
         taken = self._connections.of_others(uid)
         ledger, summary, plan = self._ledger(campaign, jobs, namespace=namespace, uid=uid, taken=taken)
-        if isinstance(plan, SpecProblem) and isinstance(summary, Problem):
+        if isinstance(plan, SpecObstacle) and isinstance(summary, Obstacle):
             campaign = plan  # refused before it came into the ledger
         world = World(
             campaign=campaign,
@@ -147,7 +147,7 @@ class Reconciler:
             failures_in_a_row=0,
             now=datetime.now(UTC),
         )
-        if not isinstance(summary, Problem):
+        if not isinstance(summary, Obstacle):
             self._observe(key, summary)
         world = self._with_pods(world, namespace=namespace, uid=uid)
         decision = decide(world, poll_seconds=self._settings.poll_seconds)
@@ -171,11 +171,17 @@ class Reconciler:
         return self._statuses.write(found, world, decision)
 
     def _ledger(
-        self, campaign: SearchCampaign | SpecProblem, jobs: tuple[JobView, ...], *, namespace: str, uid: str, taken: int
-    ) -> tuple[Ledger | None, LedgerSummary | Problem, Plan | Problem | None]:
+        self,
+        campaign: SearchCampaign | SpecObstacle,
+        jobs: tuple[JobView, ...],
+        *,
+        namespace: str,
+        uid: str,
+        taken: int,
+    ) -> tuple[Ledger | None, LedgerSummary | Obstacle, Plan | Obstacle | None]:
         """The namespace's ledger, the campaign in it, and the plan for what is left of it."""
-        if isinstance(campaign, SpecProblem):
-            return None, Problem(reason=ReasonWord.NOT_ASKED, message=""), None
+        if isinstance(campaign, SpecObstacle):
+            return None, Obstacle(reason=ReasonWord.NOT_ASKED, message=""), None
         try:
             ledger = self._databases.ledger(namespace, campaign_uid=uid)
             record = ledger_record(ledger, campaign, uid=uid, heartbeat_seconds=self._settings.heartbeat_seconds)
@@ -186,28 +192,28 @@ class Reconciler:
             if look_after is not None:
                 self._databases.hand_out(namespace, campaign=campaign.metadata.name, uid=uid, look_after=look_after)
         except (CampaignConflictError, WarmStartError) as error:
-            refused = SpecProblem(reason=ReasonWord.SPEC_REFUSED, message=str(error))
-            return None, Problem(reason=ReasonWord.NOT_ASKED, message=""), refused
+            refused = SpecObstacle(reason=ReasonWord.SPEC_REFUSED, message=str(error))
+            return None, Obstacle(reason=ReasonWord.NOT_ASKED, message=""), refused
         except StorageError as error:
             self._databases.forget(namespace)
-            return None, Problem(reason=_storage_reason(error), message=str(error)), None
+            return None, Obstacle(reason=_storage_reason(error), message=str(error)), None
         try:
             return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace, taken=taken)
         except PlanError as error:
-            refusal = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
+            refusal = SpecObstacle(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
         try:
             self._plan(campaign, summary, jobs, namespace=namespace, taken=0)
         except PlanError:
             return ledger, summary, refusal
         waits = f"waits for the connections of other campaigns: {refusal.message}"
-        return ledger, summary, Problem(reason=ReasonWord.WAITS_FOR_CONNECTIONS, message=waits)
+        return ledger, summary, Obstacle(reason=ReasonWord.WAITS_FOR_CONNECTIONS, message=waits)
 
     def _holds(self, world: World, decision: Decision, namespace: str, uid: str, *, taken: int) -> bool:
         """Whether the database has a place for all workers that there are, or are to be made now."""
-        if isinstance(world.ledger, Problem):
+        if isinstance(world.ledger, Obstacle):
             return True
         left = world.ledger.campaign.trials - world.ledger.done
-        wanted = 0 if world.plan is None or isinstance(world.plan, Problem) else min(world.plan.workers, left)
+        wanted = 0 if world.plan is None or isinstance(world.plan, Obstacle) else min(world.plan.workers, left)
         places = places_of(world.jobs, decision.actions, wanted=wanted)
         return self._connections.hold(uid, workers=places, taken=taken, of=self._databases.connections(namespace))
 
@@ -230,7 +236,7 @@ class Reconciler:
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
         summary = world.ledger
-        if isinstance(summary, Problem) or isinstance(world.plan, Problem) or world.plan is None:
+        if isinstance(summary, Obstacle) or isinstance(world.plan, Obstacle) or world.plan is None:
             return world
         latest = max(world.jobs, key=lambda job: job.round, default=None)
         if latest is None or summary.campaign.phase.is_final:
@@ -271,12 +277,12 @@ class Reconciler:
     def _act(self, action: Action, world: World, found: Manifest, ledger: Ledger | None) -> None:
         namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
         campaign, summary = world.campaign, world.ledger
-        if isinstance(campaign, Problem) or isinstance(summary, Problem) or ledger is None:
+        if isinstance(campaign, Obstacle) or isinstance(summary, Obstacle) or ledger is None:
             return
         campaign_id = summary.campaign.campaign_id
         match action:
             case CreateJob():
-                if world.plan is not None and not isinstance(world.plan, Problem):
+                if world.plan is not None and not isinstance(world.plan, Obstacle):
                     self._jobs.create(action, found=found, campaign=campaign, plan=world.plan)
             case ResizeJob() | SuspendJob() | DeleteJob():
                 self._jobs.change(action, namespace=namespace)
@@ -337,11 +343,11 @@ def _login_is_good_for(record: CampaignRecord, jobs: tuple[JobView, ...]) -> flo
     return LOGIN_SECONDS if any(job.ready for job in working) else AWAITED_LOGIN_SECONDS
 
 
-def _campaign(found: Manifest) -> SearchCampaign | SpecProblem:
+def _campaign(found: Manifest) -> SearchCampaign | SpecObstacle:
     try:
         return campaign_from_mapping(found)
     except SpecError as error:
-        return SpecProblem(reason=ReasonWord.INVALID_SPEC, message=str(error))
+        return SpecObstacle(reason=ReasonWord.INVALID_SPEC, message=str(error))
 
 
 def _storage_reason(error: StorageError) -> ReasonWord:

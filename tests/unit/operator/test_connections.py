@@ -11,7 +11,7 @@ from corebound.api.records import Phase
 from corebound_operator.decide.decision import decide
 from corebound_operator.decide.report import report
 from corebound_operator.decide.workers import places_of
-from corebound_operator.decide.world import CreateJob, Problem, ResizeJob, SuspendJob
+from corebound_operator.decide.world import CreateJob, Obstacle, ResizeJob, SuspendJob
 from corebound_operator.loop.connections import Connections
 
 from .test_planned import decided, planned
@@ -83,7 +83,7 @@ def test_what_a_campaign_has_at_work_is_its_own_and_what_it_had_is_not() -> None
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_campaign_that_waits_says_for_what_and_is_accepted(begun: bool) -> None:
     counts = {"open": 6, "succeeded": 4} if begun else {"open": 10}
-    problem = Problem(reason="WaitsForConnections", message="waits for the connections of other campaigns: ...")
+    problem = Obstacle(reason="WaitsForConnections", message="waits for the connections of other campaigns: ...")
     seen = world(summary(phase=Phase.SUSPENDED if begun else Phase.PENDING, **counts), plan=problem)
     decision = decide(seen, poll_seconds=2)
     assert decision.actions == ()

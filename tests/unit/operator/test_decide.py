@@ -21,10 +21,10 @@ from corebound_operator.decide.world import (
     DeleteJob,
     FinishCampaign,
     KeepPlan,
-    Problem,
+    Obstacle,
     RequestStop,
     ResizeJob,
-    SpecProblem,
+    SpecObstacle,
     SuspendJob,
     World,
 )
@@ -75,7 +75,7 @@ def test_a_job_that_has_just_been_made_is_left_alone() -> None:
 
 @pytest.mark.parametrize("refused", ["spec", "plan"])
 def test_what_cannot_be_accepted_makes_nothing(refused: str) -> None:
-    problem = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="4 workers x 64 threads")
+    problem = SpecObstacle(reason=ReasonWord.PLAN_IMPOSSIBLE, message="4 workers x 64 threads")
     seen = world(summary(phase=Phase.PENDING, open=10), **{"campaign" if refused == "spec" else "plan": problem})
     decision = decided(seen)
     assert decision.actions == ()
@@ -83,7 +83,7 @@ def test_what_cannot_be_accepted_makes_nothing(refused: str) -> None:
 
 
 def test_a_database_that_is_away_touches_nothing() -> None:
-    decision = decided(world(Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"), job(), plan=None))
+    decision = decided(world(Obstacle(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer"), job(), plan=None))
     assert decision.actions == ()
     assert decision.again_in
 
@@ -277,7 +277,7 @@ def test_it_is_under_way_again_while_its_earlier_workers_still_leave(phase: Phas
 
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED, Phase.SUSPENDED])
 def test_what_cannot_be_planned_is_not_at_the_end_that_it_had_before(phase: Phase) -> None:
-    impossible = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="no node has 4 cores")
+    impossible = SpecObstacle(reason=ReasonWord.PLAN_IMPOSSIBLE, message="no node has 4 cores")
     grown = summary(phase=phase, succeeded=3, open=2, finished_ago=60)
     assert decided(world(grown, plan=impossible, spec={"trials": 5})).phase is Phase.RUNNING
 

@@ -14,13 +14,13 @@ from corebound.api.records import Phase
 from corebound.api.status import CampaignStatus, ConditionStatus, ConditionType
 from corebound_operator.decide.decision import decide
 from corebound_operator.decide.report import report, slow_parts_only
-from corebound_operator.decide.world import Problem, SpecProblem, World
+from corebound_operator.decide.world import Obstacle, SpecObstacle, World
 
 from .worlds import NOW, job, summary, world
 
 EMPTY = CampaignStatus()
-AWAY = Problem(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer")
-NOT_ASKED = Problem(reason=ReasonWord.NOT_ASKED, message="")
+AWAY = Obstacle(reason=ReasonWord.DATABASE_UNREACHABLE, message="no answer")
+NOT_ASKED = Obstacle(reason=ReasonWord.NOT_ASKED, message="")
 
 
 def reported(seen: World, before: CampaignStatus = EMPTY, *, generation: int = 3) -> CampaignStatus:
@@ -86,7 +86,7 @@ def test_an_edit_during_an_outage_is_not_observed_before_the_ledger_is(phase: Ph
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.FAILED])
 def test_a_refused_edit_is_observed_and_has_no_end(phase: Phase) -> None:
     before = reported(world(summary(phase=phase, succeeded=10, finished_ago=60)))
-    problem = SpecProblem(reason=ReasonWord.SPEC_REFUSED, message="these fields cannot change: threads")
+    problem = SpecObstacle(reason=ReasonWord.SPEC_REFUSED, message="these fields cannot change: threads")
     refused = world(NOT_ASKED, plan=None, campaign=problem)
     status = reported(refused, before, generation=4)
     assert (status.observed_generation, status.phase, status.completion_time) == (4, Phase.PENDING, None)
@@ -100,7 +100,7 @@ def test_a_refused_edit_is_observed_and_has_no_end(phase: Phase) -> None:
 
 
 def test_what_cannot_be_accepted() -> None:
-    problem = SpecProblem(reason=ReasonWord.PLAN_IMPOSSIBLE, message="50 workers x 4 threads")
+    problem = SpecObstacle(reason=ReasonWord.PLAN_IMPOSSIBLE, message="50 workers x 4 threads")
     status = reported(world(summary(phase=Phase.PENDING, open=10), plan=problem))
     assert condition(status, ConditionType.ACCEPTED) == (ConditionStatus.FALSE, "PlanImpossible")
     assert status.phase is Phase.PENDING
