@@ -66,9 +66,9 @@ def test_xor_is_solved_by_every_one_of_30_seeds() -> None:
 
 @pytest.mark.timeout(900)
 def test_the_double_pole_is_solved_by_every_one_of_20_seeds() -> None:
-    """Of 500 actions, so that it does not take minutes; docs/neuroevolution.md has the figures of longer ones."""
+    """Of 300 actions, so that it does not take minutes; docs/neuroevolution.md has the figures of longer ones."""
     seeds = [seed_of(1, index) for index in range(20)]
-    run = evolution("double-pole", seeds=seeds, population=150, generations=200, arguments={"steps": 500})
+    run = evolution("double-pole", seeds=seeds, population=150, generations=200, arguments={"steps": 300})
     assert None not in finished(run).solved_at
     assert all(champion is not None and champion.solved for champion in run.champions)
 
