@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -14,6 +12,9 @@ from corebound.api.errors import SpecError
 from corebound.api.loading import load_campaign, load_campaign_text
 
 from .campaign_texts import GOOD
+
+if TYPE_CHECKING:
+    from ...ready_command import ReadyCommand
 
 TAIL: Final = "timeout: 1h30m"
 LAYERS: Final = "type: int, low: 1, high: 4"
@@ -347,19 +348,17 @@ FILES: Final = {
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 @pytest.mark.parametrize("name", FILES)
-def test_the_commands_refuse_it_and_create_nothing(command: str, name: str, tmp_path: Path) -> None:
+def test_the_commands_refuse_it_and_create_nothing(
+    ready: ReadyCommand, command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content, said = FILES[name]
     (tmp_path / "folder").mkdir()
     if content is not None:
         (tmp_path / name).write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
-    done = subprocess.run(
-        [Path(sys.executable).parent / "corebound", command, "-f", name],
-        cwd=tmp_path,
-        env={**os.environ, "COREBOUND_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "user")},
-        capture_output=True,
-        text=True,
-    )
+    monkeypatch.chdir(tmp_path)
+    own = {**os.environ, "COREBOUND_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "user")}
+    done = ready.run([command, "-f", name], environment=own)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
