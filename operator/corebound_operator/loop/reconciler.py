@@ -18,7 +18,6 @@ from corebound.api.errors import (
     ClusterConflictError,
     ClusterRefusedError,
     ClusterUnreachableError,
-    PlanError,
     SchemaMismatchError,
     SpecError,
     StorageError,
@@ -29,7 +28,6 @@ from corebound.api.loading import campaign_from_mapping
 from corebound.api.reasons import ReasonWord
 from corebound.cluster.resources import CAMPAIGNS
 from corebound_operator.decide.decision import decide
-from corebound_operator.decide.planned import lasting_plan
 from corebound_operator.decide.pods import refused_job
 from corebound_operator.decide.workers import places_of
 from corebound_operator.decide.world import (
@@ -51,6 +49,7 @@ from corebound_operator.loop.connections import Connections
 from corebound_operator.loop.jobs import Jobs
 from corebound_operator.loop.namespaces import GOING
 from corebound_operator.loop.objects import GOOD_SECONDS, Objects
+from corebound_operator.loop.plans import Plans
 from corebound_operator.loop.pods import Pods
 from corebound_operator.loop.queue import NEVER
 from corebound_operator.loop.records import ledger_record
@@ -96,7 +95,8 @@ class Reconciler:
         observe: Callable[[Key, LedgerSummary | None], None],
         looked: Callable[[float], None],
     ) -> None:
-        self._cluster, self._databases, self._pools = cluster, databases, pools
+        self._cluster, self._databases = cluster, databases
+        self._plans = Plans(databases=databases, pools=pools)
         self._namespaces, self._connections = namespaces, Connections()
         self._recorder, self._settings, self._observe = recorder, settings, observe
         self._jobs, self._pods, self._looked = Jobs(cluster, settings), Pods(cluster), looked
@@ -197,16 +197,7 @@ class Reconciler:
         except StorageError as error:
             self._databases.forget(namespace)
             return None, Obstacle(reason=_storage_reason(error), message=str(error)), None
-        try:
-            return ledger, summary, self._plan(campaign, summary, jobs, namespace=namespace, taken=taken)
-        except PlanError as error:
-            refusal = SpecObstacle(reason=ReasonWord.PLAN_IMPOSSIBLE, message=str(error))
-        try:
-            self._plan(campaign, summary, jobs, namespace=namespace, taken=0)
-        except PlanError:
-            return ledger, summary, refusal
-        waits = f"waits for the connections of other campaigns: {refusal.message}"
-        return ledger, summary, Obstacle(reason=ReasonWord.WAITS_FOR_CONNECTIONS, message=waits)
+        return ledger, summary, self._plans.of(campaign, summary, jobs, namespace=namespace, taken=taken)
 
     def _holds(self, world: World, decision: Decision, namespace: str, uid: str, *, taken: int) -> bool:
         """Whether the database has a place for all workers that there are, or are to be made now."""
@@ -216,23 +207,6 @@ class Reconciler:
         wanted = 0 if world.plan is None or isinstance(world.plan, Obstacle) else min(world.plan.workers, left)
         places = places_of(world.jobs, decision.actions, wanted=wanted)
         return self._connections.hold(uid, workers=places, taken=taken, of=self._databases.connections(namespace))
-
-    def _plan(
-        self, campaign: SearchCampaign, summary: LedgerSummary, jobs: tuple[JobView, ...], *, namespace: str, taken: int
-    ) -> Plan:
-        """For all trials, not for those that are left: at its end a campaign has fewer of them than workers, which leave by
-        themselves and must not be taken away before.
-        """
-        record = summary.campaign
-        return lasting_plan(
-            campaign,
-            lambda: self._pools.of(campaign.spec),
-            before=record.plans[-1] if record.plans and not record.phase.is_final else None,
-            at_work=any(job.is_live and not job.suspended for job in jobs),
-            experience=replace(summary.experience, closed=0),
-            connections=self._databases.connections(namespace),
-            taken=taken,
-        )
 
     def _with_pods(self, world: World, *, namespace: str, uid: str) -> World:
         summary = world.ledger
