@@ -8,13 +8,11 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from .ready_command import ReadyCommand
 from .report.browser import Browser
 
 if TYPE_CHECKING:
@@ -43,13 +41,6 @@ def browser() -> Iterator[Browser]:
     """One real browser for all pages."""
     with Browser() as opened:
         yield opened
-
-
-@pytest.fixture(scope="session")
-def ready() -> Iterator[ReadyCommand]:
-    """``corebound`` without what its imports cost."""
-    with ReadyCommand(Path(sys.executable).parent / "corebound") as command:
-        yield command
 
 
 @functools.cache

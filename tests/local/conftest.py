@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,8 +14,7 @@ from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
 
-if TYPE_CHECKING:
-    from ..ready_command import ReadyCommand
+from .ready_command import ReadyCommand
 
 Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -52,6 +50,12 @@ def environment(home: Path) -> dict[str, str]:
 @pytest.fixture
 def command() -> list[str]:
     return [str(Path(sys.executable).parent / "corebound")]
+
+
+@pytest.fixture(scope="session")
+def ready() -> Iterator[ReadyCommand]:
+    with ReadyCommand(Path(sys.executable).parent / "corebound") as command:
+        yield command
 
 
 @pytest.fixture

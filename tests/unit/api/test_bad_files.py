@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
@@ -12,9 +14,6 @@ from corebound.api.errors import SpecError
 from corebound.api.loading import load_campaign, load_campaign_text
 
 from .campaign_texts import GOOD
-
-if TYPE_CHECKING:
-    from ...ready_command import ReadyCommand
 
 TAIL: Final = "timeout: 1h30m"
 LAYERS: Final = "type: int, low: 1, high: 4"
@@ -348,17 +347,19 @@ FILES: Final = {
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 @pytest.mark.parametrize("name", FILES)
-def test_the_commands_refuse_it_and_create_nothing(
-    ready: ReadyCommand, command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_commands_refuse_it_and_create_nothing(command: str, name: str, tmp_path: Path) -> None:
     content, said = FILES[name]
     (tmp_path / "folder").mkdir()
     if content is not None:
         (tmp_path / name).write_bytes(content)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.chdir(tmp_path)
-    own = {**os.environ, "COREBOUND_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "user")}
-    done = ready.run([command, "-f", name], environment=own)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "corebound", command, "-f", name],
+        cwd=tmp_path,
+        env={**os.environ, "COREBOUND_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "user")},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
