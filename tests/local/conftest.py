@@ -14,8 +14,6 @@ from corebound.ledger.ledger import Ledger, open_ledger
 from corebound.ledger.schema import prepare_database
 from corebound.local.postgres import EmbeddedPostgres
 
-from .ready_command import ReadyCommand
-
 Corebound = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -52,28 +50,8 @@ def command() -> list[str]:
     return [str(Path(sys.executable).parent / "corebound")]
 
 
-@pytest.fixture(scope="session")
-def ready() -> Iterator[ReadyCommand]:
-    with ReadyCommand(Path(sys.executable).parent / "corebound") as command:
-        yield command
-
-
 @pytest.fixture
-def corebound(ready: ReadyCommand, program: Corebound, environment: dict[str, str]) -> Corebound:
-    """A command as it is run in a terminal, but without what its imports cost."""
-
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        if any(name.startswith("PYTHON") for name in variables):
-            return program(*arguments, **variables)
-        return ready.run(arguments, environment={**environment, **variables})
-
-    return run
-
-
-@pytest.fixture
-def program(command: list[str], environment: dict[str, str]) -> Corebound:
-    """The program itself: for what looks at its process."""
-
+def corebound(command: list[str], environment: dict[str, str]) -> Corebound:
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*command, *arguments],

@@ -60,7 +60,7 @@ def seen_in_processes() -> list[str]:
 
 
 def test_a_password_is_seen_nowhere(
-    program: Corebound, command: list[str], environment: dict[str, str], server_url: str, tmp_path: Path
+    corebound: Corebound, command: list[str], environment: dict[str, str], server_url: str, tmp_path: Path
 ) -> None:
     own = {**environment, "COREBOUND_HOME": str(tmp_path / "home")}
     script = f"env; until [ -e {tmp_path}/go ]; do sleep 0.1; done; echo loss=1"
@@ -68,7 +68,7 @@ def test_a_password_is_seen_nowhere(
     printed: list[str] = []
 
     def told(*arguments: str, url: str = server_url) -> subprocess.CompletedProcess[str]:
-        done = program(*arguments, "--storage", url, COREBOUND_HOME=own["COREBOUND_HOME"])
+        done = corebound(*arguments, "--storage", url, COREBOUND_HOME=own["COREBOUND_HOME"])
         printed.extend([done.stdout, done.stderr])
         return done
 
@@ -94,14 +94,14 @@ def test_a_password_is_seen_nowhere(
     for file in (tmp_path / "home").rglob("*"):
         assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
 
-    wrong = program("results", "secretive", "--storage", server_url.replace(PASSWORD, "wrong-4712"))
+    wrong = corebound("results", "secretive", "--storage", server_url.replace(PASSWORD, "wrong-4712"))
     assert wrong.returncode == 1
     assert "password authentication failed" in wrong.stderr
     assert "wrong-4712" not in wrong.stderr
 
     url, name = (
         line.split()[1]
-        for line in program("storage", "secretive", "--show-password", "--storage", server_url).stdout.splitlines()
+        for line in corebound("storage", "secretive", "--show-password", "--storage", server_url).stdout.splitlines()
     )
     storage = optuna.storages.RDBStorage(url)
     assert optuna.load_study(study_name=name, storage=storage).best_value == 1
