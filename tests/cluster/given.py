@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from .access import MADE_BY_TESTS, NODE_NAMESPACE, RELEASE_NAMESPACE, Access
-from .images import FAST, buildah
+from .images import buildah
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 KUBECONFIG: Final = "COREBOUND_TEST_KUBECONFIG"
 REGISTRY: Final = "COREBOUND_TEST_REGISTRY"
+FAST: Final = ("--compression-format=zstd", "--compression-level=1")
+"""Torch's layer is gigabytes."""
 NODE: Final = "COREBOUND_TEST_NODE"
 VALUES: Final = "COREBOUND_TEST_VALUES"
 DEFINITION: Final = "searchcampaigns.corebound.dev"

@@ -10,20 +10,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import io
-import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .build import cache, program
+from .stored_image import write_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +40,6 @@ SOURCES: Final = (
 POSTGRESQL: Final = Path(__file__).parent / "postgresql"
 DEBIAN: Final = "bookworm"
 IN_BASE: Final = "python3,python3-venv,python3-pip,ca-certificates"
-FAST: Final = ("--compression-format=zstd", "--compression-level=1")
-"""Torch's layer is gigabytes."""
 VERSIONS_KEPT: Final = 3
 CPU_INDEX: Final = "https://download.pytorch.org/whl/cpu"
 CERTIFICATES: Final = Path("/etc/ssl/certs")
@@ -66,68 +62,22 @@ class Images:
 
 @contextlib.contextmanager
 def archived(reference: str, *, without: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """An image as an OCI archive for as long as it is needed, without the blobs that its reader has (by digest).
-
-    Layers are kept in one layout in the cache: of an image FROM another one only what is new is written.
-    """
-    layout = cache() / "layout"
-    name = reference.replace("/", ".").replace(":", ".")
+    """An image as an OCI archive for as long as it is needed, without the layers that its reader has (by digest)."""
     with (cache() / "images.lock").open("w") as lock, tempfile.TemporaryDirectory(dir=cache()) as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        buildah("push", *FAST, reference, f"oci:{layout}:{name}")
-        index = json.loads((layout / "index.json").read_text(encoding="utf-8"))
-        manifest = next(each for each in index["manifests"] if each["annotations"][REFERENCE_NAME] == name)
-        told = {**manifest, "annotations": {IMAGE_NAME: reference}}
         path = Path(folder) / "image.tar"
-        with tarfile.open(path, "w") as archive:
-            _add(archive, "oci-layout", (layout / "oci-layout").read_bytes())
-            _add(archive, "index.json", json.dumps({**index, "manifests": [told]}).encode())
-            for digest in _blobs(layout, manifest["digest"]):
-                if digest not in without:
-                    archive.add(layout / _blob(digest), _blob(digest))
-        _keep_newest(layout, index, name)
+        write_archive(path, _storage(), reference, without=without)
         yield path
 
 
-REFERENCE_NAME: Final = "org.opencontainers.image.ref.name"
-IMAGE_NAME: Final = "io.containerd.image.name"
-
-
-def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    archive.addfile(entry, io.BytesIO(content))
-
-
-def _blob(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"
-
-
-def _blobs(layout: Path, digest: str) -> list[str]:
-    """Digests of a manifest and of all that it names."""
-    manifest = json.loads((layout / _blob(digest)).read_text(encoding="utf-8"))
-    return [digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
-
-
-def _keep_newest(layout: Path, index: dict[str, Any], name: str) -> None:
-    """Forget what earlier versions of this image had for themselves; a name without its last part is the image's."""
-    image = name.rpartition(".")[0]
-    kept = [
-        each
-        for each in index["manifests"]
-        if each["annotations"][REFERENCE_NAME] == name
-        or each["annotations"][REFERENCE_NAME].rpartition(".")[0] != image
-    ]
-    (layout / "index.json").write_text(json.dumps({**index, "manifests": kept}), encoding="utf-8")
-    named = {digest.partition(":")[2] for each in kept for digest in _blobs(layout, each["digest"])}
-    for path in (layout / "blobs" / "sha256").iterdir():
-        if path.name not in named:
-            path.unlink()
+def _storage() -> Path:
+    """Of the layers that buildah makes."""
+    return cache() / "buildah"
 
 
 def buildah(*arguments: str) -> str:
     """What buildah prints on stdout; storage and working files are in the cache."""
-    storage = cache() / "buildah"
+    storage = _storage()
     done = subprocess.run(
         ["buildah", f"--root={storage}", f"--runroot={storage}-run", "--storage-driver=overlay", *arguments],
         capture_output=True,
