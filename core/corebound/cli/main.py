@@ -7,10 +7,8 @@ shown with its stack.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import errno
-import gc
 import importlib
 import json
 import os
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from corebound.cli.place import command_name
+from corebound.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +47,6 @@ COMMANDS: Final = {
 }
 
 
-ALLOCATIONS: Final = 10_000
-"""Between two collections of garbage; Python's own 700 make it look through the same imported modules again and again."""
 _PASSWORD: Final = re.compile(r"//[^/@]*:[^/]*@|password=", re.IGNORECASE)
 
 _NO_PLACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -107,9 +104,7 @@ def corebound() -> None:
 def main() -> None:
     """Entry point; each command's ``--help`` has the exit statuses."""
     _hide_password()
-    gc.set_threshold(ALLOCATIONS)
-    # Python would look through every module once more at its end, and the system takes all of it back anyway.
-    atexit.register(gc.freeze)
+    collect_seldom()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # nohup and shells ignore the hang-up for programs that are to survive it.
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -6,8 +6,6 @@ installed or of another version; each is said in one line, with exit status 2 (o
 
 from __future__ import annotations
 
-import atexit
-import gc
 import logging
 import os
 import socket
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PORT: Final = 8080
-ALLOCATIONS: Final = 10_000
-"""Between two collections of garbage, of which Python's own 700 make hundreds while the operator is imported."""
 
 
 @click.command(
@@ -126,10 +122,9 @@ def run(cluster: Cluster, settings: Settings, *, database: str, port: int) -> No
 def main() -> None:
     """The console script: errors of ours as one line, without a stack."""
     from corebound.api.errors import CoreboundError
+    from corebound.garbage import collect_seldom
 
-    gc.set_threshold(ALLOCATIONS)
-    # Python would look through every module once more at its end, and the system takes all of it back anyway.
-    atexit.register(gc.freeze)
+    collect_seldom()
     try:
         command(standalone_mode=False)
     except CoreboundError as error:
