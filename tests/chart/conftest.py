@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import subprocess
 from pathlib import Path
@@ -29,12 +28,17 @@ VERSION = ("--kube-version", version(MINORS[-1]))
 class Chart:
     """The chart as Helm renders it."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], list[Manifest]] = {}
+
     def helm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([str(program("helm")), *arguments], capture_output=True, text=True, check=False)
 
     def objects(self, *options: str) -> list[Manifest]:
         """What ``helm template`` makes of the chart with these options; asked once for the same ones."""
-        return copy.deepcopy(self._known(options))
+        if options not in self._known:
+            self._known[options] = self.rendered(*options)
+        return copy.deepcopy(self._known[options])
 
     def rendered(self, *options: str, folder: Path = CHART) -> list[Manifest]:
         """The same of the chart in ``folder``, asked anew."""
@@ -43,10 +47,6 @@ class Chart:
         # The loader in Python takes a second for the CRD alone.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         return [each for each in yaml.load_all(done.stdout, Loader=loader) if each]
-
-    @functools.cache  # noqa: B019 - one for the whole session
-    def _known(self, options: tuple[str, ...]) -> list[Manifest]:
-        return self.rendered(*options)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -16,8 +15,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.needs("user-namespaces")  # it starts the embedded server
 @pytest.mark.timeout(900)
 def test_two_contenders_are_run_counted_and_put_into_the_page(tmp_path: Path) -> None:
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("the work of a trial is torch's")
     page = tmp_path / "page.md"
     page.write_text(
         "before\n<!-- comparison: begin, written by make bench-compare -->\n<!-- comparison: end -->\nafter\n"

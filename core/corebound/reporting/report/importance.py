@@ -98,12 +98,16 @@ def _shares(
         optuna.logging.set_verbosity(level)
 
 
+_NOT_TO_BE_IMPORTED: Final[dict[str, Any]] = {"sklearn": None}
+"""None in the place of a module is how Python marks it; the types of ``sys.modules`` know modules only."""
+
+
 @contextlib.contextmanager
 def _without_scikit_learn() -> Iterator[None]:
     """Optuna's package of importances imports it, if it is there, for others than ours: most of a report's time."""
     there = "sklearn" in sys.modules
     if not there:
-        sys.modules["sklearn"] = None  # type: ignore[assignment]  # so Python itself marks what may not be imported
+        sys.modules.update(_NOT_TO_BE_IMPORTED)
     try:
         yield
     finally:
