@@ -9,6 +9,7 @@ server's own words). A server that asks for patience (429 with Retry-After) is a
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -138,8 +139,15 @@ class Connection:
             proxy = self.configuration.proxy
             way = f" through the proxy {without_login(proxy)}" if proxy else ""
             raise ClusterUnreachableError(
-                f"{self._server} does not answer{way}: {_why(error)}; is the cluster there, and the kubeconfig right?"
+                f"{self._server} does not answer{way}: {_why(error)}; {self._what_may_be_wrong()}?"
             ) from error
+
+    def _what_may_be_wrong(self) -> str:
+        """A pod has no kubeconfig, but a policy may be in its way: it looks at the port behind the Service's."""
+        in_a_pod = os.environ.get("KUBERNETES_SERVICE_HOST")
+        if in_a_pod and in_a_pod in self._server:
+            return "does a NetworkPolicy leave out its port (networkPolicies.apiServerPorts of the chart)"
+        return "is the cluster there, and the kubeconfig right"
 
     def _authorization(self) -> str:
         settings = self.configuration.auth_settings().values()

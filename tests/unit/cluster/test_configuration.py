@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,3 +104,17 @@ def test_a_proxy_that_refuses_is_part_of_the_message(tmp_path: Path, monkeypatch
     assert "secret" not in str(refused.value)
     assert "secret" not in repr(cluster.connection.access())
     assert proxy.asked == ["kubernetes.example:6443"]
+
+
+def test_a_pod_is_told_of_policies_and_a_person_of_the_kubeconfig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        nobody = f"https://127.0.0.1:{taken.getsockname()[1]}"
+        away = connect(kubeconfig=kubeconfig(tmp_path, nobody))
+        with pytest.raises(ClusterUnreachableError, match="is the cluster there, and the kubeconfig right"):
+            away.get(NAMESPACES, "default")
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        with pytest.raises(ClusterUnreachableError, match=r"networkPolicies\.apiServerPorts of the chart"):
+            away.get(NAMESPACES, "default")
