@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 import tempfile
@@ -10,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..node.release import Release
+from .build import program
 from .control_plane import running
 from .images import build_images
 from .real_node import running_node
@@ -32,7 +35,10 @@ def node() -> Iterator[Path]:
     images = build_images()
     with running_node(images) as started:
         print("A node of this machine's cores runs, with a volume for a database and these images:\n")
-        print("\n".join(images.all()), "\n\nIn another terminal:\n")
+        values = started.folder / "values.json"
+        values.write_text(json.dumps(Release(started).values), encoding="utf-8")
+        install = "install corebound charts/corebound -n corebound-system --create-namespace --wait --values"
+        print("\n".join(images.all()), f"\n\nThe chart: {program('helm')} {install} {values}\n\nIn another terminal:\n")
         yield started.plane.kubeconfig
 
 
