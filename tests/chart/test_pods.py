@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from .test_chart import combinations
 if TYPE_CHECKING:
     from pathlib import Path
 
+LINUX = {"kubernetes.io/os": "linux"}
 pytestmark = pytest.mark.needs("helm")
 
 
@@ -45,6 +47,39 @@ def test_every_pod_has_requests_and_is_restricted(chart: Chart, options: tuple[s
     for workload in workloads:
         for container in workload["spec"]["template"]["spec"]["containers"]:
             assert container["startupProbe"] and container["readinessProbe"] and container["livenessProbe"]
+
+
+@combinations
+def test_no_pod_waits_on_a_windows_node_for_an_image_that_cannot_run_there(
+    chart: Chart, options: tuple[str, ...]
+) -> None:
+    """Clusters with a pool of each system are common, and without a selector the scheduler takes either."""
+    objects = chart.objects(*options)
+    for _, pod in pods_of(objects):
+        assert pod["nodeSelector"] == LINUX
+    [settings] = [each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].endswith("-settings")]
+    trials = yaml.safe_load(settings["data"]["operator.yaml"])["trialDefaults"]["nodeSelector"]
+    assert LINUX.items() <= trials.items(), "such nodes do not count as the pool either"
+
+
+@pytest.mark.parametrize("part", ["operator", "database.embedded", "optunaDashboard"])
+def test_labels_and_taints_of_a_part_are_its_pods(chart: Chart, part: str) -> None:
+    """Labels come beside the chart's own, which null takes away."""
+    tolerations = [{"key": "system", "operator": "Exists"}]
+    found = pods_of(
+        chart.objects(
+            "--set",
+            f"optunaDashboard.enabled=true,{part}.nodeSelector.pool=system,{part}.nodeSelector.kubernetes\\.io/os=null",
+            "--set-json",
+            f"{part}.tolerations={json.dumps(tolerations)}",
+        )
+    )
+    placed = [
+        pod for _, pod in found if pod["nodeSelector"] == {"pool": "system"} and pod["tolerations"] == tolerations
+    ]
+    assert len(placed) == (2 if part == "operator" else 1), (
+        "helm test runs the operator's image, where the operator may run"
+    )
 
 
 def test_the_database_has_an_hour_to_recover(chart: Chart) -> None:

@@ -55,6 +55,12 @@ capabilities: {drop: [ALL]}
 readOnlyRootFilesystem: true
 {{- end }}
 
+{{/* The nodes of pods: what the values of a part say of labels and taints. */}}
+{{- define "corebound.placement" -}}
+nodeSelector: {{ toJson .nodeSelector }}
+tolerations: {{ toJson .tolerations }}
+{{- end }}
+
 {{/* How the pods of a namespace pull: a Secret is only in its own, so that elsewhere those of trials count. */}}
 {{- define "corebound.pullSecrets" -}}
 {{- $values := .root.Values }}
