@@ -143,3 +143,27 @@ def test_a_server_that_cannot_be_seen_from_here_is_left_alone(tmp_path: Path, mo
         elsewhere.kill()
     with server.used() as url, psycopg.connect(url.replace("+psycopg", "")) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_server_with_a_long_path_is_found_whatever_tmpdir_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("a" * 100)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    server = EmbeddedPostgres(folder)
+    with server.used():
+        assert answers(server)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        assert answers(EmbeddedPostgres(folder))
+
+
+@pytest.mark.needs("root")
+def test_a_folder_of_somebody_else_gets_no_socket(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("a" * 100))
+    server.socket_folder.mkdir()
+    try:
+        os.chown(server.socket_folder, os.getuid() + 1, -1)
+        with pytest.raises(StorageError, match="belongs to another user"), server.used():
+            pass
+    finally:
+        server.socket_folder.rmdir()

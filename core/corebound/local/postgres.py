@@ -39,6 +39,8 @@ LEAVING_SECONDS: Final = 20.0
 """How long the processes of a server that was killed may take to end."""
 LONGEST_SOCKET_FOLDER: Final = 80
 """Unix socket paths end at 107 bytes; the socket's own name takes 20."""
+SHORT_FOLDER: Final = Path("/tmp")  # noqa: S108  a folder of this user's own in it, and nobody else's
+"""Not what TMPDIR says: that may be long as well, and another one when the server is looked for again."""
 
 SETTINGS: Final = {
     "listen_addresses": "",
@@ -89,7 +91,7 @@ class EmbeddedPostgres:
         if len(os.fsencode(nearby)) <= LONGEST_SOCKET_FOLDER:
             return nearby
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"corebound-{os.getuid()}-{name}"
+        return SHORT_FOLDER / f"corebound-{os.getuid()}-{name}"
 
     @contextlib.contextmanager
     def used(self, *, connections: int = FEWEST_CONNECTIONS) -> Iterator[str]:
@@ -210,7 +212,11 @@ class EmbeddedPostgres:
             yield lock.fileno()
 
     def _launch(self, connections: int, served: int) -> None:
-        ensured(self.socket_folder)
+        if ensured(self.socket_folder).stat().st_uid != os.getuid():
+            raise StorageError(
+                f"{self.socket_folder} belongs to another user, expected a folder of this user's for the server's socket; "
+                "remove it, or set COREBOUND_HOME to a folder with a shorter path"
+            )
         if self._names_a_stranger():
             self._pid_file.unlink()
             (self.socket_folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
