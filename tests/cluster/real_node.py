@@ -170,7 +170,8 @@ def running_node(images: Images) -> Iterator[RealNode]:
         processes.append(start(folder, plane.program("kubelet"), kubelet, everything))
         until(lambda: _is_ready(plane, processes), "the node to be ready", folder)
         # It ends where it finds no node of this name.
-        processes.append(start(folder, program("kube-router"), _policy_options(plane), everything))
+        policies = [f"--kubeconfig={plane.kubeconfig}", f"--hostname-override={NAME}"]
+        processes.append(start(folder, program("kube-router"), policies, everything))
         until(lambda: "-j" in node.runs(*POLICY_RULES, check=False), "kube-router's rules", folder)
         plane.kubectl("apply", "-f", "-", text=json.dumps(STORAGE_CLASS))
         node.volume("results", owner=POSTGRESQL_USER)
@@ -296,12 +297,6 @@ def _proxy_options(plane: ControlPlane) -> list[str]:
 
 
 POLICY_RULES: Final = ("iptables", "--list-rules", "KUBE-ROUTER-FORWARD")
-
-
-def _policy_options(plane: ControlPlane) -> list[str]:
-    """NetworkPolicies alone: neither routes nor services."""
-    parts = ["--run-firewall=true", "--run-router=false", "--run-service-proxy=false", "--enable-cni=false"]
-    return [*parts, f"--kubeconfig={plane.kubeconfig}", f"--hostname-override={NAME}"]
 
 
 def _start_containerd(node: RealNode) -> subprocess.Popen[bytes]:
